@@ -1,0 +1,43 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "cache/content_store.h"
+#include "cache/image_store.h"
+#include "cache/layer_store.h"
+#include "cache/mount_cache.h"
+#include "cache/record_store.h"
+#include "cache/result_index.h"
+#include "cache/snapshotter.h"
+
+namespace cache {
+
+/// $BUILDER_ROOT, else /var/lib/builder for (real) root, else $XDG_DATA_HOME/builder, else ~/.local/share/builder.
+/// Call before a user namespace is entered.
+std::filesystem::path default_root();
+
+/// The opened cache root: makes the directory, checks its version, holds `lock` shared while it lives, sweeps leftovers of dead
+/// processes in tmp/, and hands out the stores. Throws util::Error.
+class CacheDir {
+ public:
+  explicit CacheDir(const std::filesystem::path& root);
+  ~CacheDir();
+  const std::filesystem::path& root() const;
+  /// A directory for this process's temporaries on the store's file system; deleted at the end.
+  std::filesystem::path temporary() const;
+  std::filesystem::path stat_directory() const;
+  ContentStore& content();
+  RecordStore& records();
+  LayerStore& layers();
+  ImageStore& images();
+  ResultIndex& results();
+  MountCache& mounts();
+  Snapshotter& snapshots();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cache

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "util/digest.h"
+#include "util/stream.h"
+
+namespace cache {
+
+struct BlobInfo {
+  util::Digest digest;
+  std::uint64_t size = 0;
+};
+
+/// A blob being written; appears in the store at `commit`, vanishes otherwise.
+class BlobWriter final : public util::Writer {
+ public:
+  BlobWriter(BlobWriter&&) noexcept;
+  ~BlobWriter() override;
+  void write(util::Bytes data) override;
+  std::uint64_t size() const;
+  /// Verifies the expected digest if one was given (throws util::Error), makes it durable and visible.
+  BlobInfo commit();
+
+ private:
+  friend class ContentStore;
+  struct State;
+  explicit BlobWriter(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Immutable blobs by digest: the `oci/blobs` directory of the root, a standard OCI image layout. Thread-safe and
+/// shared by processes: a blob is written beside, then renamed.
+class ContentStore {
+ public:
+  /// `layout` is the OCI layout directory, `temporary` a directory on the same file system.
+  ContentStore(std::filesystem::path layout, std::filesystem::path temporary);
+  bool contains(const util::Digest& digest) const;
+  std::optional<BlobInfo> find(const util::Digest& digest) const;
+  std::filesystem::path path(const util::Digest& digest) const;
+  /// Throws util::Error when absent. The bytes are verified as they are read: a Reader that reaches the end of
+  /// damaged bytes throws, and the blob is dropped from the store.
+  std::unique_ptr<util::Reader> open(const util::Digest& digest) const;
+  /// Whole small blob, verified.
+  std::string read(const util::Digest& digest) const;
+  BlobWriter create(std::optional<util::Digest> expected = {}) const;
+  /// Stores bytes; returns their digest.
+  BlobInfo put(std::string_view bytes) const;
+  void remove(const util::Digest& digest) const;
+
+ private:
+  std::filesystem::path layout_;
+  std::filesystem::path temporary_;
+};
+
+}  // namespace cache

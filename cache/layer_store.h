@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "cache/content_store.h"
+#include "cache/record_store.h"
+#include "cache/result.h"
+#include "cache/tree.h"
+#include "oci/descriptor.h"
+#include "oci/layer.h"
+#include "util/compression.h"
+#include "util/progress.h"
+
+namespace cache {
+
+/// How layers are packed.
+struct PackOptions {
+  util::Compression compression = util::Compression::gzip;
+  std::optional<int> level;
+  bool force = false;          ///< convert pulled and already packed layers too
+};
+
+/// A layer packed as a blob that is in the content store (or still remote).
+struct LayerBlob {
+  oci::Descriptor descriptor;  ///< OCI media type
+  util::Digest diff_id;
+  bool remote = false;         ///< bytes not in the content store
+  std::string origin;          ///< remote: where they are
+};
+
+/// Gives the content of regular file `entry` while a layer is committed.
+using ContentOpener = std::function<std::unique_ptr<util::Reader>(const oci::LayerEntry& entry)>;
+
+struct CommitOptions {
+  /// Early cutoff: if a layer with the same id is known, keep that one (its times, its blobs). Off for --no-cache: then the
+  /// new one takes over the id.
+  bool substitute = true;
+  /// Make this packed form in the same pass that hashes.
+  std::optional<PackOptions> pack;
+  /// Make the directory form (a RUN is going to need it). At least one of `pack`, `directory` must be set.
+  bool directory = true;
+  /// A ready directory in overlay form on the store's file system (what a RUN wrote) that may be moved into the
+  /// store instead of being copied. Contents come from there too when `ContentOpener` is null.
+  std::filesystem::path take_directory;
+};
+
+/// Layers in their forms (remote descriptor, blob, directory) made from one another on demand, each at most once, by
+/// one process (file locks), and remembered. Directory form: overlayfs conventions (whiteout = character device 0:0, opaque =
+/// xattr trusted.overlay.opaque, or user.overlay.opaque inside a user namespace). Thread-safe.
+class LayerStore {
+ public:
+  /// Downloads a remote blob into the content store; set by the wiring (source::ImageSource).
+  using Fetcher = std::function<void(const oci::Descriptor&, const std::string& origin, util::ProgressTask*, std::stop_token)>;
+
+  LayerStore(std::filesystem::path root, ContentStore& content, RecordStore& records);
+  ~LayerStore();
+  void set_fetcher(Fetcher fetcher);
+
+  /// Known in at least one form.
+  bool contains(const LayerId& id);
+  /// Registers a pulled layer by its diff id; no bytes move.
+  void add_remote(const LayerId& diff_id, const oci::Descriptor& descriptor, const std::string& origin);
+  /// Stores a built layer. `entries` need not be sorted nor have content digests. Returns its id.
+  LayerId commit(std::vector<oci::LayerEntry> entries, const ContentOpener& open, const CommitOptions& options,
+                 std::stop_token stop = {});
+
+  /// Absolute path of the layer's directory in overlay form; fetches and unpacks if needed.
+  std::filesystem::path directory(const LayerId& id, util::ProgressTask* task = nullptr, std::stop_token stop = {});
+  /// Packed form; made if needed. A pulled layer is given as it was pulled unless `force`; its bytes are fetched only if `fetch`.
+  LayerBlob blob(const LayerId& id, const PackOptions& options, bool fetch, util::ProgressTask* task = nullptr,
+                 std::stop_token stop = {});
+  /// Sorted listing with content digests. For a pulled layer this unpacks it.
+  std::shared_ptr<const std::vector<oci::LayerEntry>> listing(const LayerId& id, std::stop_token stop = {});
+  /// When it was made, nanoseconds; 0 = unknown.
+  std::int64_t created(const LayerId& id);
+
+  /// Merged view of a chain. Metadata comes from the listings; the directory form of a layer is made only when a file's
+  /// content is opened.
+  std::shared_ptr<const Tree> tree(std::span<const LayerId> chain, std::stop_token stop = {});
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cache

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "util/digest.h"
+#include "util/fs.h"
+
+namespace cache {
+
+/// Digests of the files of one directory tree, remembered with what lstat said: a file is not read again while device,
+/// inode, ctime, mtime and size are the same. Entries whose ctime is not older than two seconds before they were hashed are
+/// not trusted (racy timestamps, as git does). One flat file per tree, loaded at once, written by rename at `save`.
+/// Thread-safe; of two processes that save, the last one wins.
+class StatCache {
+ public:
+  /// `directory` is where the cache files live; `tree` is the absolute path of the tree.
+  StatCache(const std::filesystem::path& directory, const std::filesystem::path& tree);
+  ~StatCache();
+  std::optional<util::Digest> find(const std::string& path, const util::FileStat& stat) const;
+  void put(const std::string& path, const util::FileStat& stat, const util::Digest& digest);
+  /// Writes if anything changed; failures are logged, never thrown.
+  void save() noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cache

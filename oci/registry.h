@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "oci/descriptor.h"
+#include "oci/reference.h"
+#include "util/stream.h"
+
+namespace oci {
+
+/// A manifest or index as the registry sent it; `descriptor.digest` is of exactly these bytes.
+struct ManifestBytes {
+  Descriptor descriptor;
+  std::string bytes;
+};
+
+/// Bytes of a blob so far and in all; called from the transferring thread.
+using TransferProgress = std::function<void(std::uint64_t current, std::uint64_t total)>;
+
+/// Pull and push by the OCI distribution spec 1.1. Plain http for loopback names (localhost, 127.0.0.0/8,
+/// ::1), https otherwise. Anonymous, basic and bearer authentication (registry_auth). Temporary faults are
+/// retried with back-off; a cut download is resumed with a range. Thread-safe.
+class RegistryClient {
+ public:
+  RegistryClient();
+  ~RegistryClient();
+
+  /// The manifest or index at a tag or digest; the digest is verified when the reference has one.
+  /// Throws util::Error: unknown name or tag, unreachable registry, authentication, damaged bytes.
+  ManifestBytes manifest(const Reference& reference, std::stop_token stop = {});
+  /// Digest at a tag by HEAD; falls back to GET.
+  Descriptor head(const Reference& reference, std::stop_token stop = {});
+  /// Streams a blob into `sink`, verifying size and digest of every byte (throws util::Error after the
+  /// sink has seen them; the caller discards). Does not call sink.finish().
+  void fetch_blob(const Reference& repository, const Descriptor& blob, util::Writer& sink,
+                  const TransferProgress& progress = {}, std::stop_token stop = {});
+
+  bool has_blob(const Reference& repository, const util::Digest& digest, std::stop_token stop = {});
+  /// Asks to mount from another repository of the same registry; false = must be uploaded.
+  bool mount_blob(const Reference& repository, const util::Digest& digest, const std::string& from_repository,
+                  std::stop_token stop = {});
+  /// Uploads in a single PUT; `open` gives a fresh reader for each try.
+  void push_blob(const Reference& repository, const Descriptor& blob,
+                 const std::function<std::unique_ptr<util::Reader>()>& open,
+                 const TransferProgress& progress = {}, std::stop_token stop = {});
+  /// `reference` with a tag, or with only a digest.
+  void push_manifest(const Reference& reference, const ManifestBytes& manifest, std::stop_token stop = {});
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace oci

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "cache/layer_store.h"
+#include "cache/mount_cache.h"
+#include "cache/snapshotter.h"
+#include "executor/executor.h"
+#include "llb/graph.h"
+#include "solver/op.h"
+#include "solver/ops/secret_store.h"
+#include "source/source.h"
+
+namespace ops {
+
+/// What the ops work with; references are borrowed and outlive the solver.
+struct OpServices {
+  cache::LayerStore& layers;
+  cache::Snapshotter& snapshots;
+  cache::MountCache& mounts;
+  source::SourceSet sources;
+  executor::Executor& executor;
+  SecretStore& secrets;
+  /// Packed form wanted for the layers of these vertices (they are in an exported image), in the same pass.
+  std::optional<cache::PackOptions> pack;
+  std::set<util::Digest> packed_vertices;
+  /// Vertices whose directory form some RUN needs.
+  std::set<util::Digest> mounted_vertices;
+  std::string cache_mount_namespace;         ///< BUILDKIT_CACHE_MOUNT_NS
+};
+
+/// Vertices (by digest) whose layers an exec below `roots` mounts or copies from.
+std::set<util::Digest> vertices_needing_directories(std::span<const llb::VertexRef> roots);
+/// Vertices whose new layer is part of the chain of a root.
+std::set<util::Digest> vertices_in_result(std::span<const llb::VertexRef> roots);
+
+/// vertex -> Op; `services` is borrowed.
+solver::OpFactory make_op_factory(OpServices& services);
+
+}  // namespace ops

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "util/digest.h"
+#include "util/fd.h"
+
+namespace util {
+
+using Bytes = std::span<const std::byte>;
+
+inline Bytes as_bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+
+/// A source of bytes. Not thread-safe.
+class Reader {
+ public:
+  virtual ~Reader() = default;
+  /// Fills at most `buffer.size()` bytes; 0 means the end. Throws Error.
+  virtual std::size_t read(std::span<std::byte> buffer) = 0;
+};
+
+/// A sink of bytes. Not thread-safe. `finish` completes the stream (trailers, flushes) and must be
+/// called once for the output to be valid; destroying an unfinished writer discards.
+class Writer {
+ public:
+  virtual ~Writer() = default;
+  virtual void write(Bytes data) = 0;
+  virtual void finish() {}
+};
+
+/// Reads a descriptor from its current position; owning or borrowing.
+class FdReader final : public Reader {
+ public:
+  explicit FdReader(Fd fd) : owned_(std::move(fd)), fd_(owned_.get()) {}
+  explicit FdReader(int borrowed) : fd_(borrowed) {}
+  std::size_t read(std::span<std::byte> buffer) override;
+
+ private:
+  Fd owned_;
+  int fd_;
+};
+
+/// Reads a string that it owns.
+class StringReader final : public Reader {
+ public:
+  explicit StringReader(std::string text) : text_(std::move(text)) {}
+  std::size_t read(std::span<std::byte> buffer) override;
+
+ private:
+  std::string text_;
+  std::size_t position_ = 0;
+};
+
+/// Writes to a borrowed descriptor.
+class FdWriter final : public Writer {
+ public:
+  explicit FdWriter(int fd) : fd_(fd) {}
+  void write(Bytes data) override;
+
+ private:
+  int fd_;
+};
+
+class StringWriter final : public Writer {
+ public:
+  void write(Bytes data) override;
+  const std::string& text() const { return text_; }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+/// Passes on to another writer, hashing and counting what went through.
+class HashingWriter final : public Writer {
+ public:
+  explicit HashingWriter(Writer& next) : next_(next) {}
+  void write(Bytes data) override;
+  void finish() override { next_.finish(); }
+  /// Digest of what was written; may be called once, after the last write.
+  Digest digest() { return hash_.finish(); }
+  std::uint64_t count() const { return count_; }
+
+ private:
+  Writer& next_;
+  Sha256 hash_;
+  std::uint64_t count_ = 0;
+};
+
+/// Copies to the end; returns the bytes copied.
+std::uint64_t copy(Reader& from, Writer& to);
+/// The rest as a string. Throws Error when longer than `limit` bytes.
+std::string read_all(Reader& from, std::size_t limit = std::size_t{1} << 30);
+
+}  // namespace util

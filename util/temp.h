@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "util/fd.h"
+
+namespace util {
+
+/// A fresh private directory (0700), deleted with everything in it by the destructor.
+class [[nodiscard]] TempDir {
+ public:
+  /// Makes `parent`/`prefix`XXXXXX. Throws SystemError.
+  TempDir(const std::filesystem::path& parent, const std::string& prefix);
+  TempDir(TempDir&& other) noexcept;
+  TempDir& operator=(TempDir&& other) noexcept;
+  ~TempDir();
+  const std::filesystem::path& path() const noexcept { return path_; }
+  /// Keeps the directory; returns its path.
+  std::filesystem::path release() noexcept;
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// A file that appears at its path whole or not at all: written beside it, then renamed.
+class [[nodiscard]] AtomicFile {
+ public:
+  /// Creates a temporary file in the directory of `path`. Throws SystemError.
+  explicit AtomicFile(std::filesystem::path path, mode_t mode = 0644);
+  AtomicFile(AtomicFile&&) noexcept;
+  ~AtomicFile();  ///< removes the temporary unless committed
+  int fd() const noexcept { return fd_.get(); }
+  /// Renames into place; with `durable`, after fsync of the file. Throws SystemError.
+  void commit(bool durable = false);
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  Fd fd_;
+};
+
+/// Writes a whole file through AtomicFile.
+void write_file_atomically(const std::filesystem::path& path, std::string_view data, mode_t mode = 0644);
+
+}  // namespace util
