@@ -1,0 +1,225 @@
+#include "tools/builder/build.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <thread>
+
+#include "cache/cache_dir.h"
+#include "executor/sandbox.h"
+#include "executor/user_namespace.h"
+#include "exporter/exporter.h"
+#include "frontend/dockerfile/compile.h"
+#include "frontend/dockerfile/parser.h"
+#include "llb/codec.h"
+#include "oci/registry.h"
+#include "solver/ops/op_factory.h"
+#include "solver/solver.h"
+#include "source/image_source.h"
+#include "source/local_source.h"
+#include "tools/builder/build_context.h"
+#include "tools/builder/request.h"
+#include "tools/builder/result_files.h"
+#include "tools/progress/display.h"
+#include "util/log.h"
+#include "util/scope_exit.h"
+#include "util/stats.h"
+#include "util/text.h"
+
+namespace builder {
+namespace {
+
+bool debug_asks_for(const BuildOptions& options, std::string_view what) {
+  for (const std::string& word : util::split(options.debug, ',')) {
+    if (util::trim(word) == what) return true;
+  }
+  return false;
+}
+
+/// Everything with a life of one build; the order of the members is the order of construction.
+struct Machine {
+  Machine(const BuildOptions& options, const std::filesystem::path& root, util::ProgressSink& progress)
+      : cache(root),
+        images(cache.content(), cache.layers(), cache.images(), cache.records(), registry, progress, {options.pull}),
+        locals(cache.stat_directory()),
+        sandbox(cache.temporary()) {
+    cache.layers().set_fetcher([this](const oci::Descriptor& blob, const std::string& origin, util::ProgressTask* task,
+                                      std::stop_token stop) { images.fetch_blob(blob, origin, task, stop); });
+  }
+
+  cache::CacheDir cache;
+  oci::RegistryClient registry;
+  source::ImageSource images;
+  source::LocalSource locals;
+  executor::SandboxExecutor sandbox;
+};
+
+dockerfile::Dockerfile load_definition(const BuildContext& context, util::ProgressSink& progress,
+                                       std::vector<dockerfile::Warning>& warnings) {
+  util::ProgressTask task(progress, "[internal] load build definition from " + context.dockerfile->name);
+  dockerfile::Dockerfile parsed = dockerfile::parse(context.dockerfile, warnings);
+  const auto size = static_cast<std::int64_t>(context.dockerfile->text.size());
+  task.bytes("reading dockerfile:", size, size, true);
+  task.done();
+  return parsed;
+}
+
+void emit_warnings(const std::vector<dockerfile::Warning>& warnings, const std::string& file, util::ProgressSink& progress) {
+  for (const dockerfile::Warning& warning : warnings) {
+    util::TaskWarning event;
+    event.short_text = fmt::format("{}: {}", warning.rule, warning.message);
+    event.detail = {warning.description};
+    event.url = warning.url;
+    event.file = file;
+    event.first_line = warning.range.first;
+    event.last_line = warning.range.last;
+    progress.emit(std::move(event));
+  }
+}
+
+std::vector<llb::VertexRef> roots_of(const dockerfile::FrontendResult& frontend) {
+  std::vector<llb::VertexRef> roots;
+  for (const dockerfile::PlatformResult& result : frontend.platforms) roots.push_back(result.root);
+  return roots;
+}
+
+/// Layers are packed while they are made when an image of them is going to be written.
+std::optional<cache::PackOptions> wanted_pack(const std::vector<exporter::OutputSpec>& outputs) {
+  for (const exporter::OutputSpec& output : outputs) {
+    if (output.type == "image" || output.type == "oci" || output.type == "docker" || output.type == "registry") return output.pack;
+  }
+  return std::nullopt;
+}
+
+std::vector<exporter::PlatformImage> images_of(const dockerfile::FrontendResult& frontend, const solver::SolveResult& solved) {
+  std::vector<exporter::PlatformImage> images;
+  for (std::size_t i = 0; i < frontend.platforms.size(); ++i) {
+    const dockerfile::PlatformResult& result = frontend.platforms[i];
+    images.push_back({result.platform, solved.roots[i].layers, result.config, result.base_history, result.source_date_epoch});
+  }
+  return images;
+}
+
+struct Output {
+  exporter::ExportRequest request;
+  std::unique_ptr<exporter::Exporter> exporter;
+};
+
+/// Exporters are made, and their destinations checked, before anything runs.
+std::vector<Output> prepare_outputs(const BuildOptions& options, const dockerfile::FrontendRequest& request,
+                                    exporter::ExportServices services) {
+  const std::vector<oci::Reference> tags = parse_tags(options);
+  std::vector<Output> outputs;
+  for (exporter::OutputSpec& spec : parse_outputs(options)) {
+    Output output;
+    output.request.names = tags;
+    for (const std::string& name : spec.names) output.request.names.push_back(oci::Reference::parse(name));
+    for (const oci::Platform& platform : request.platforms) output.request.images.push_back({platform, {}, {}, 0, {}});
+    output.exporter = exporter::make_exporter(spec, services);
+    output.request.output = std::move(spec);
+    output.exporter->check(output.request);
+    outputs.push_back(std::move(output));
+  }
+  return outputs;
+}
+
+ops::OpServices make_services(Machine& machine, ops::SecretStore& secrets, const std::vector<llb::VertexRef>& roots,
+                              const std::vector<exporter::OutputSpec>& outputs, const dockerfile::FrontendRequest& request) {
+  ops::OpServices services{machine.cache.layers(), machine.cache.snapshots(), machine.cache.mounts(), {}, machine.sandbox,
+                           secrets, wanted_pack(outputs), {}, {}, {}};
+  services.sources.image = &machine.images;
+  services.sources.local = &machine.locals;
+  if (services.pack) services.packed_vertices = ops::vertices_in_result(roots);
+  services.mounted_vertices = ops::vertices_needing_directories(roots);
+  if (const auto found = request.build_args.find("BUILDKIT_CACHE_MOUNT_NS"); found != request.build_args.end()) {
+    services.cache_mount_namespace = found->second;
+  }
+  return services;
+}
+
+void run_build(const BuildOptions& options, const std::filesystem::path& cache_root, progress::Display& display,
+               std::stop_token stop) {
+  // The program's parts: the cache root is opened and locked shared here.
+  Machine machine(options, cache_root, display);
+  const util::ScopeExit save_digests([&] { machine.locals.save(); });
+
+  // Text -> stages -> graph and config. Base images are resolved, no layer byte moves.
+  const BuildContext context = open_build_context(options);
+  std::vector<dockerfile::Warning> warnings;
+  const dockerfile::Dockerfile parsed = load_definition(context, display, warnings);
+  const dockerfile::FrontendRequest request = make_frontend_request(options, context);
+  std::vector<Output> outputs = prepare_outputs(options, request, {machine.cache, machine.registry, display});
+  dockerfile::FrontendResult frontend;
+  {
+    const util::ScopedTimer timer("compile");
+    frontend = dockerfile::compile(parsed, request, machine.images);
+  }
+  warnings.insert(warnings.end(), frontend.warnings.begin(), frontend.warnings.end());
+  emit_warnings(warnings, context.dockerfile->name, display);
+
+  // Graph -> layers. Only what the target needs; cached steps are one look-up each.
+  const std::vector<llb::VertexRef> roots = roots_of(frontend);
+  ops::SecretStore secrets = make_secret_store(options);
+  std::vector<exporter::OutputSpec> specs;
+  for (const Output& output : outputs) specs.push_back(output.request.output);
+  ops::OpServices services = make_services(machine, secrets, roots, specs, request);
+  solver::Solver solver(ops::make_op_factory(services), machine.cache.results(), display,
+                        {options.jobs, debug_asks_for(options, "explain")});
+  solver::SolveResult solved;
+  {
+    const util::ScopedTimer timer("solve");
+    solved = solver.solve(roots, stop);
+  }
+
+  // Layers -> outputs. From here on nothing of the Dockerfile runs any more.
+  const util::ScopedTimer timer("export");
+  std::vector<exporter::ExportReport> reports;
+  for (Output& output : outputs) {
+    output.request.images = images_of(frontend, solved);
+    reports.push_back(output.exporter->run(output.request, stop));
+  }
+  write_result_files(options, reports);
+}
+
+void print_stats() {
+  for (const auto& [name, value] : util::all_counters()) std::cerr << fmt::format("stat {} {}\n", name, value);
+}
+
+}  // namespace
+
+void build(const BuildOptions& options, const std::filesystem::path& cache_root, std::stop_token stop) {
+  util::set_debug_logging(debug_asks_for(options, "log"));
+  if (options.call != "build") {
+    throw UsageError(fmt::format("--call `{}`: not supported by this version of builder", options.call), "known: build");
+  }
+  remove_stale_result_files(options);
+  const auto display =
+      options.quiet ? progress::make_quiet_display() : progress::make_display({options.progress, STDERR_FILENO});
+  bool success = false;
+  {
+    const util::ScopeExit finish([&] { display->finish(success); });
+    run_build(options, cache_root, *display, stop);
+    success = true;
+  }
+  if (debug_asks_for(options, "stats")) print_stats();
+}
+
+void dump_llb(const BuildOptions& options, const std::filesystem::path& cache_root, const std::string& format) {
+  const auto display = progress::make_quiet_display();
+  Machine machine(options, cache_root, *display);
+  const BuildContext context = open_build_context(options);
+  std::vector<dockerfile::Warning> warnings;
+  const dockerfile::Dockerfile parsed = dockerfile::parse(context.dockerfile, warnings);
+  const auto frontend = dockerfile::compile(parsed, make_frontend_request(options, context), machine.images);
+  const std::vector<llb::VertexRef> roots = roots_of(frontend);
+  if (format == "json") {
+    std::cout << llb::dump_json(roots) << '\n';
+  } else if (format == "dot") {
+    std::cout << llb::dump_dot(roots);
+  } else {
+    throw UsageError(fmt::format("--dump-format `{}`: unknown", format), "known: json, dot");
+  }
+}
+
+}  // namespace builder
