@@ -33,6 +33,9 @@ struct CacheDep {
   /// Content digest of that part; null when the op sees the whole input, which then counts by its chain id. For an input
   /// without chain id (a local context) it must be set.
   std::function<util::Digest(const Result& input, std::stop_token stop)> content_digest;
+  /// Parts of the input for the key summary: ("file src/a.c", digest), ... Asked only when the vertex is about to run; may be
+  /// null.
+  std::function<std::vector<std::pair<std::string, std::string>>(const Result& input, std::stop_token stop)> describe;
 };
 
 /// How an op is keyed. Made before its inputs are solved.

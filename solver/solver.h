@@ -45,7 +45,7 @@ class Solver {
  public:
   Solver(OpFactory factory, cache::ResultIndex& index, util::ProgressSink& progress, SolveOptions options = {});
   ~Solver();
-  /// Blocks. Throws SolveError, or util::Cancelled when `stop` was triggered; every started vertex has ended by then.
+  /// Blocks; one solve at a time. Throws SolveError, or util::Cancelled when `stop` was triggered; every started vertex has ended by then.
   SolveResult solve(std::span<const llb::VertexRef> roots, std::stop_token stop = {});
 
  private:

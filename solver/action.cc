@@ -1,0 +1,113 @@
+#include "solver/action.h"
+
+#include "solver/explain.h"
+#include "util/check.h"
+#include "util/error.h"
+#include "util/stats.h"
+
+namespace solver {
+
+OpContext Action::context(std::stop_token stop) const {
+  return {environment_.progress, vertex_->digest(), std::move(stop), !vertex_->meta().ignore_cache};
+}
+
+std::vector<util::Digest> Action::all_keys() const {
+  if (content_key_.empty()) return {chain_key_};
+  return {chain_key_, content_key_};
+}
+
+std::optional<Action::Outcome> Action::look_up(std::span<const Result> inputs, std::stop_token stop) {
+  OpContext context = this->context(stop);
+  op_ = environment_.factory(vertex_);
+  map_ = op_->cache_map(context);
+  CHECK(map_.deps.size() == inputs.size());
+  if (!map_.cacheable) return Outcome{op_->exec(inputs, context), false};
+
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    KeyInput input;
+    input.selector = map_.deps[i].selector;
+    if (inputs[i].tree != nullptr) {
+      CHECK(map_.deps[i].content_digest != nullptr);
+      input.content = map_.deps[i].content_digest(inputs[i], stop);
+    } else {
+      input.chain = cache::chain_id(inputs[i]);
+    }
+    key_inputs_.push_back(std::move(input));
+  }
+  chain_key_ = chain_key(map_.op_digest, key_inputs_);
+  if (vertex_->meta().ignore_cache) return std::nullopt;
+
+  static util::Counter& hits = util::counter("cache.hits");
+  if (std::optional<Result> found = environment_.index.find(chain_key_)) {
+    hits.add();
+    return Outcome{std::move(*found), true};
+  }
+  if (!digest_contents(inputs, stop)) return std::nullopt;
+  std::optional<Result> found = environment_.index.find(content_key_);
+  if (!found) return std::nullopt;
+  hits.add();
+  environment_.index.save({chain_key_}, *found, summary(inputs, stop));
+  return Outcome{std::move(*found), true};
+}
+
+bool Action::digest_contents(std::span<const Result> inputs, std::stop_token stop) {
+  bool any = false;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].tree != nullptr || map_.deps[i].content_digest == nullptr) continue;
+    key_inputs_[i].content = map_.deps[i].content_digest(inputs[i], stop);
+    any = true;
+  }
+  if (any) content_key_ = content_key(map_.op_digest, key_inputs_);
+  return any;
+}
+
+Action::Outcome Action::execute(std::span<const Result> inputs, std::stop_token stop) {
+  OpContext context = this->context(stop);
+  const bool ignore_cache = vertex_->meta().ignore_cache;
+  if (ignore_cache) digest_contents(inputs, stop);
+
+  const std::shared_ptr<void> lock = environment_.index.lock_action(last_key(), stop);
+  const cache::KeySummary now = summary(inputs, stop);
+  if (!ignore_cache) {
+    if (std::optional<Result> found = environment_.index.find(last_key())) {
+      static util::Counter& hits = util::counter("cache.hits");
+      hits.add();
+      if (!content_key_.empty()) environment_.index.save({chain_key_}, *found, now);
+      return {std::move(*found), true};
+    }
+  }
+  static util::Counter& misses = util::counter("cache.misses");
+  misses.add();
+  if (environment_.explain) explain(now);
+  if (stop.stop_requested()) throw util::Cancelled();
+  Outcome outcome{op_->exec(inputs, context), false};
+  environment_.index.save(all_keys(), outcome.result, now);
+  return outcome;
+}
+
+cache::KeySummary Action::summary(std::span<const Result> inputs, std::stop_token stop) const {
+  cache::KeySummary summary = map_.summary;
+  summary.name = step_;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const KeyInput& input = key_inputs_[i];
+    const std::string label = i == 0 && map_.deps[i].content_digest == nullptr ? "parent" : "input " + std::to_string(i);
+    summary.parts.emplace_back(label, (input.content.empty() ? input.chain : input.content).to_string());
+    if (map_.deps[i].describe == nullptr) continue;
+    for (auto& part : map_.deps[i].describe(inputs[i], stop)) summary.parts.push_back(std::move(part));
+  }
+  return summary;
+}
+
+void Action::explain(const cache::KeySummary& now) {
+  std::vector<std::string> reasons;
+  if (vertex_->meta().ignore_cache) {
+    reasons.push_back("the cache is not used for this step");
+  } else {
+    reasons = explain_miss(environment_.index.latest(step_), now);
+  }
+  for (const std::string& reason : reasons) {
+    environment_.progress.emit(util::TaskLog{vertex_->digest(), 2, "cache miss: " + reason + "\n", util::now()});
+  }
+}
+
+}  // namespace solver

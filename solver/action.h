@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "cache/result_index.h"
+#include "solver/key_chain.h"
+#include "solver/op.h"
+
+namespace solver {
+
+/// What all actions of a solve share; references are borrowed.
+struct ActionEnvironment {
+  const OpFactory& factory;
+  cache::ResultIndex& index;
+  util::ProgressSink& progress;
+  bool explain = false;
+};
+
+/// The blocking half of one vertex: makes its keys, looks them up, runs the op. Called on worker threads, by one at a time.
+class Action {
+ public:
+  struct Outcome {
+    Result result;
+    bool cached = false;
+  };
+
+  /// `step` names the vertex in key summaries, such that the same step of another build has the same name.
+  Action(const ActionEnvironment& environment, llb::VertexRef vertex, std::string step)
+      : environment_(environment), vertex_(std::move(vertex)), step_(std::move(step)) {}
+
+  /// Looks the chain key up, then the content key. nullopt: `execute` must follow. An op that is not cacheable is run
+  /// here, for such ops are roots which others wait for.
+  std::optional<Outcome> look_up(std::span<const Result> inputs, std::stop_token stop);
+  /// Runs the op under the lock of its key, unless somebody else has done so meanwhile, and saves the result.
+  Outcome execute(std::span<const Result> inputs, std::stop_token stop);
+
+ private:
+  OpContext context(std::stop_token stop) const;
+  /// Content digests of the inputs whose chain id counts in the chain key. True if there is any.
+  bool digest_contents(std::span<const Result> inputs, std::stop_token stop);
+  cache::KeySummary summary(std::span<const Result> inputs, std::stop_token stop) const;
+  void explain(const cache::KeySummary& now);
+  util::Digest last_key() const { return content_key_.empty() ? chain_key_ : content_key_; }
+  std::vector<util::Digest> all_keys() const;
+
+  ActionEnvironment environment_;
+  llb::VertexRef vertex_;
+  std::string step_;
+  std::unique_ptr<Op> op_;
+  CacheMap map_;
+  std::vector<KeyInput> key_inputs_;
+  util::Digest chain_key_, content_key_;   // content_key_ stays empty where it would say the same as chain_key_
+};
+
+}  // namespace solver
