@@ -1,0 +1,137 @@
+#include "util/digest.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "util/check.h"
+#include "util/error.h"
+
+namespace util {
+namespace {
+
+constexpr std::string_view kSha256 = "sha256:";
+constexpr std::string_view kSha512 = "sha512:";
+constexpr std::size_t kPrefixLength = 7;  // both prefixes
+
+bool is_lower_hex(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+bool is_digest(std::string_view text) {
+  std::size_t digits = text.starts_with(kSha256) ? 64 : text.starts_with(kSha512) ? 128 : 0;
+  return digits != 0 && text.size() == kPrefixLength + digits && is_lower_hex(text.substr(kPrefixLength));
+}
+
+/// The algorithm, looked up in OpenSSL's providers once: the implicit look-up is slower than hashing a short key.
+const EVP_MD* sha256_algorithm() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  if (algorithm == nullptr) throw Error("hash with SHA-256: not provided by OpenSSL");
+  return algorithm;
+}
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+}  // namespace
+
+std::optional<Digest> Digest::find(std::string_view text) {
+  if (!is_digest(text)) return std::nullopt;
+  Digest digest;
+  digest.text_ = text;
+  return digest;
+}
+
+Digest Digest::parse(std::string_view text) {
+  std::optional<Digest> digest = find(text);
+  if (!digest) throw Error(fmt::format("parse digest `{}`: not of the form sha256:<64 hex digits>", text));
+  return *std::move(digest);
+}
+
+Digest Digest::sha256(std::string_view hex) {
+  std::string text;
+  text.reserve(kPrefixLength + hex.size());
+  text.append(kSha256).append(hex);
+  if (!is_digest(text)) throw Error(fmt::format("parse digest `{}`: not 64 hex digits", hex));
+  Digest digest;
+  digest.text_ = std::move(text);
+  return digest;
+}
+
+std::string_view Digest::algorithm() const noexcept { return std::string_view(text_).substr(0, text_.empty() ? 0 : 6); }
+
+std::string_view Digest::hex() const noexcept {
+  return text_.empty() ? std::string_view() : std::string_view(text_).substr(kPrefixLength);
+}
+
+struct Sha256::State {
+  struct Free {
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+  };
+  std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  if (state_->context == nullptr || EVP_DigestInit_ex2(state_->context.get(), sha256_algorithm(), nullptr) != 1) {
+    throw Error("start SHA-256: OpenSSL failed");
+  }
+}
+
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+Sha256::~Sha256() = default;
+
+void Sha256::update(std::span<const std::byte> data) {
+  CHECK(state_ != nullptr);
+  if (EVP_DigestUpdate(state_->context.get(), data.data(), data.size()) != 1) {
+    throw Error("hash with SHA-256: OpenSSL failed");
+  }
+}
+
+void Sha256::update(std::string_view data) { update(bytes_of(data)); }
+
+Digest Sha256::finish() {
+  CHECK(state_ != nullptr);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> raw;
+  unsigned length = 0;
+  if (EVP_DigestFinal_ex(state_->context.get(), raw.data(), &length) != 1) {
+    throw Error("finish SHA-256: OpenSSL failed");
+  }
+  state_.reset();
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::array<char, 2 * EVP_MAX_MD_SIZE> hex;
+  for (unsigned i = 0; i < length; ++i) {
+    hex[2 * i] = kHex[raw[i] >> 4];
+    hex[2 * i + 1] = kHex[raw[i] & 15];
+  }
+  return Digest::sha256({hex.data(), 2 * length});
+}
+
+Digest sha256_of(std::string_view data) {
+  Sha256 hash;
+  hash.update(data);
+  return hash.finish();
+}
+
+Hasher::Hasher(std::string_view recipe) { field("recipe", recipe); }
+
+Hasher& Hasher::field(std::string_view label, std::string_view value) {
+  // Both lengths are written, so that no label or value can imitate another split of the same bytes.
+  std::array<char, 48> header;
+  auto end = fmt::format_to_n(header.data(), header.size(), "{}:{}:", label.size(), value.size()).out;
+  hash_.update(std::string_view(header.data(), static_cast<std::size_t>(end - header.data())));
+  hash_.update(label);
+  hash_.update(value);
+  return *this;
+}
+
+Hasher& Hasher::number(std::string_view label, std::int64_t value) {
+  fmt::format_int text(value);
+  return field(label, std::string_view(text.data(), text.size()));
+}
+
+}  // namespace util

@@ -1,0 +1,101 @@
+#include "util/temp.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <utility>
+
+#include "util/error.h"
+#include "util/fs.h"
+#include "util/log.h"
+
+namespace util {
+namespace {
+
+std::uint64_t random_number() {
+  std::uint64_t value = 0;
+  while (::getrandom(&value, sizeof value, 0) != static_cast<ssize_t>(sizeof value)) {
+    if (errno != EINTR) throw_errno("get random bytes");
+  }
+  return value;
+}
+
+void remove_quietly(const std::filesystem::path& path) noexcept {
+  try {
+    remove_tree(path);
+  } catch (const std::exception& error) {
+    log_warning(fmt::format("remove temporary directory: {}", error.what()));
+  }
+}
+
+}  // namespace
+
+TempDir::TempDir(const std::filesystem::path& parent, const std::string& prefix) {
+  std::string pattern = (parent / (prefix + "XXXXXX")).native();
+  if (::mkdtemp(pattern.data()) == nullptr) {
+    throw_errno(fmt::format("make temporary directory in `{}`", parent.native()));
+  }
+  path_ = std::move(pattern);
+}
+
+TempDir::TempDir(TempDir&& other) noexcept : path_(other.release()) {}
+
+TempDir& TempDir::operator=(TempDir&& other) noexcept {
+  if (this != &other) {
+    if (!path_.empty()) remove_quietly(path_);
+    path_ = other.release();
+  }
+  return *this;
+}
+
+TempDir::~TempDir() {
+  if (!path_.empty()) remove_quietly(path_);
+}
+
+std::filesystem::path TempDir::release() noexcept {
+  std::filesystem::path path = std::move(path_);
+  path_.clear();
+  return path;
+}
+
+AtomicFile::AtomicFile(std::filesystem::path path, mode_t mode) : path_(std::move(path)) {
+  // Opened by hand rather than by mkstemp, so that the mode obeys the umask as for any other new file.
+  while (true) {
+    temporary_ = path_.parent_path() / fmt::format(".tmp-{:016x}", random_number());
+    int fd = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd >= 0) {
+      fd_ = Fd(fd);
+      return;
+    }
+    if (errno != EEXIST && errno != EINTR) throw_errno(fmt::format("create file beside `{}`", path_.native()));
+  }
+}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : path_(std::move(other.path_)), temporary_(std::move(other.temporary_)), fd_(std::move(other.fd_)) {
+  other.temporary_.clear();
+}
+
+AtomicFile::~AtomicFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::commit(bool durable) {
+  if (durable && ::fsync(fd_.get()) < 0) throw_errno(fmt::format("flush `{}`", path_.native()));
+  if (::rename(temporary_.c_str(), path_.c_str()) < 0) throw_errno(fmt::format("create `{}`", path_.native()));
+  temporary_.clear();
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view data, mode_t mode) {
+  AtomicFile file(path, mode);
+  with_context(fmt::format("`{}`", path.native()), [&] { write_all(file.fd(), data); });
+  file.commit();
+}
+
+}  // namespace util
