@@ -31,6 +31,8 @@ struct ExpandOptions {
   /// Leave quotes and escapes as they are.
   bool raw_quotes = false;
   bool raw_escapes = false;
+  /// Leave a reference to an undefined variable as written instead of replacing it with nothing.
+  bool keep_undefined = false;
 };
 
 struct Expansion {
