@@ -29,6 +29,10 @@ using VertexRef = std::shared_ptr<const Vertex>;   ///< null = scratch (the empt
 class Vertex {
  public:
   Vertex(Op op, std::vector<VertexRef> inputs, VertexMeta meta);
+  Vertex(const Vertex&) = delete;
+  Vertex& operator=(const Vertex&) = delete;
+  /// Releases long chains without recursion.
+  ~Vertex();
   const Op& op() const { return op_; }
   const std::vector<VertexRef>& inputs() const { return inputs_; }
   const VertexMeta& meta() const { return meta_; }

@@ -48,6 +48,7 @@ struct GitSource {
   std::string checksum;                ///< commit, may be a prefix
   bool keep_git_dir = false;
   bool skip_submodules = false;
+  bool commit_time = false;            ///< files carry the commit's time, not that of the checkout
 };
 
 using SourceOp = std::variant<ImageSource, LocalSource, HttpSource, GitSource>;
@@ -140,7 +141,10 @@ struct MkdirAction {
   std::optional<std::int64_t> mtime;       ///< nanoseconds; SOURCE_DATE_EPOCH
 };
 struct MkfileAction {
-  std::string path;                        ///< trailing '/' handled by the frontend
+  std::string path;                        ///< missing directories above it are made (0755, `owner`)
+  /// Name of the file when `path` ends with '/' or is an existing directory (links followed): it then goes inside, as a copied
+  /// file would. Empty: `path` is the file.
+  std::string name;
   std::string data;
   std::uint32_t mode = 0644;
   std::string mode_text;                   ///< --chmod
