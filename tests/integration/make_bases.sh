@@ -1,0 +1,6 @@
+#!/bin/sh
+# Makes the base images of the integration tests from Debian packages, once per build directory.
+set -eu
+for kind in busybox debian; do
+  [ -f "$BASES/$kind/index.json" ] || "$SOURCE_ROOT/tools/dev/make-base-layout" "$kind" "$BASES/$kind"
+done
