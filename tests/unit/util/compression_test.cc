@@ -1,0 +1,199 @@
+#include "util/compression.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <random>
+#include <string>
+
+#include "tests/support/test_dir.h"
+#include "util/error.h"
+#include "util/fd.h"
+
+namespace {
+
+using util::Compression;
+
+/// Compressible and long enough for several chunks.
+std::string sample(std::size_t size) {
+  std::mt19937 random(7);
+  std::string text;
+  while (text.size() < size) text += "line " + std::to_string(random() % 100000) + "\n";
+  text.resize(size);
+  return text;
+}
+
+std::string compress(Compression compression, const std::string& text, unsigned threads = 1,
+                     std::optional<int> level = std::nullopt, std::size_t step = 10007) {
+  util::StringWriter out;
+  auto writer = util::make_compressor(compression, level, out, threads);
+  for (std::size_t at = 0; at < text.size(); at += step)
+    writer->write(util::as_bytes(std::string_view(text).substr(at, step)));
+  writer->finish();
+  return out.take();
+}
+
+std::string decompress(const std::string& data) {
+  util::StringReader from(data);
+  return util::read_all(*util::make_decompressor(from));
+}
+
+/// Gives one byte at a time.
+class SlowReader final : public util::Reader {
+ public:
+  explicit SlowReader(std::string text) : text_(std::move(text)) {}
+  std::size_t read(std::span<std::byte> buffer) override {
+    if (at_ == text_.size() || buffer.empty()) return 0;
+    buffer[0] = static_cast<std::byte>(text_[at_++]);
+    return 1;
+  }
+
+ private:
+  std::string text_;
+  std::size_t at_ = 0;
+};
+
+std::string run_tool(const std::string& command, const std::string& input) {
+  test::TestDir dir;
+  dir.write("in", input);
+  std::string line = command + " < " + (dir / "in").string() + " > " + (dir / "out").string();
+  REQUIRE(std::system(line.c_str()) == 0);
+  return util::read_file(dir / "out");
+}
+
+class FailingWriter final : public util::Writer {
+ public:
+  void write(util::Bytes) override { throw util::Error("disk full"); }
+};
+
+}  // namespace
+
+TEST_CASE("what was compressed comes back, whatever its length") {
+  for (Compression compression : {Compression::none, Compression::gzip, Compression::zstd}) {
+    for (std::size_t size :
+         {std::size_t{0}, std::size_t{1}, std::size_t{1} << 20, (std::size_t{1} << 20) + 1, std::size_t{9} << 20}) {
+      std::string text = sample(size);
+      CHECK(decompress(compress(compression, text)) == text);
+    }
+  }
+}
+
+TEST_CASE("the bytes do not depend on the number of threads nor on how they were written") {
+  std::string text = sample(std::size_t{9} << 20);
+  for (Compression compression : {Compression::gzip, Compression::zstd}) {
+    std::string one = compress(compression, text, 1);
+    CHECK(compress(compression, text, 4) == one);
+    CHECK(compress(compression, text, 0, std::nullopt, text.size()) == one);
+    CHECK(one.size() < text.size() / 2);
+  }
+}
+
+TEST_CASE("other tools read the streams") {
+  std::string text = sample(std::size_t{5} << 20);
+  CHECK(run_tool("gzip -dc", compress(Compression::gzip, text, 3)) == text);
+  CHECK(run_tool("gzip -dc", compress(Compression::gzip, "")).empty());
+}
+
+TEST_CASE("gzip carries no time and no name") {
+  std::string data = compress(Compression::gzip, "x");
+  CHECK(data.substr(3, 5) == std::string(5, '\0'));
+  CHECK(static_cast<unsigned char>(data[9]) == 255);
+}
+
+TEST_CASE("levels are taken and checked") {
+  std::string text = sample(300000);
+  for (int level : {0, 1, 9}) CHECK(decompress(compress(Compression::gzip, text, 1, level)) == text);
+  for (int level : {0, 1, 22}) CHECK(decompress(compress(Compression::zstd, text, 1, level)) == text);
+  CHECK(compress(Compression::gzip, text, 1, 9).size() < compress(Compression::gzip, text, 1, 1).size());
+  CHECK_THROWS_AS(compress(Compression::gzip, text, 1, 10), util::Error);
+  CHECK_THROWS_AS(compress(Compression::zstd, text, 1, 23), util::Error);
+}
+
+TEST_CASE("a failing destination stops the compressor with its error") {
+  FailingWriter out;
+  auto writer = util::make_compressor(Compression::gzip, std::nullopt, out, 3);
+  std::string text = sample(std::size_t{4} << 20);
+  CHECK_THROWS_WITH(([&] {
+                      for (int i = 0; i < 10; ++i) writer->write(util::as_bytes(text));
+                      writer->finish();
+                    }()),
+                    "disk full");
+}
+
+TEST_CASE("a compressor that is dropped half-way leaves no thread behind") {
+  util::StringWriter out;
+  auto writer = util::make_compressor(Compression::gzip, std::nullopt, out, 4);
+  writer->write(util::as_bytes(sample(std::size_t{6} << 20)));
+  writer.reset();
+}
+
+TEST_CASE("bzip2 and xz are read") {
+  std::string text = sample(500000);
+  CHECK(decompress(run_tool("bzip2 -c", text)) == text);
+  CHECK(decompress(run_tool("xz -c", text)) == text);
+  CHECK(decompress(run_tool("xz -c", "")).empty());
+  CHECK(decompress(run_tool("bzip2 -c", "")).empty());
+}
+
+TEST_CASE("members and frames one after the other are read to the end") {
+  CHECK(decompress(compress(Compression::gzip, "one ") + compress(Compression::gzip, "") +
+                   compress(Compression::gzip, "two")) == "one two");
+  CHECK(decompress(compress(Compression::zstd, "one ") + compress(Compression::zstd, "two")) == "one two");
+  CHECK(decompress(compress(Compression::gzip, "padded") + std::string(700, '\0')) == "padded");
+}
+
+TEST_CASE("input that comes byte by byte is read all the same") {
+  for (Compression compression : {Compression::none, Compression::gzip, Compression::zstd}) {
+    std::string text = sample(3000);
+    SlowReader slow(compress(compression, text) +
+                    (compression == Compression::none ? "" : compress(compression, "tail")));
+    CHECK(util::read_all(*util::make_decompressor(slow)) == text + (compression == Compression::none ? "" : "tail"));
+  }
+}
+
+TEST_CASE("a cut-off stream is an error at every length") {
+  std::string text = sample(20000);
+  for (const std::string& data : {compress(Compression::gzip, text), compress(Compression::zstd, text),
+                                  run_tool("bzip2 -c", text), run_tool("xz -c", text)}) {
+    for (std::size_t size = 8; size < data.size(); size += data.size() / 23) {
+      CHECK_THROWS_AS(decompress(data.substr(0, size)), util::Error);
+    }
+    CHECK_THROWS_AS(decompress(data.substr(0, data.size() - 1)), util::Error);
+  }
+}
+
+TEST_CASE("a damaged stream is an error") {
+  std::string text = sample(20000);
+  for (const std::string& good : {compress(Compression::gzip, text), compress(Compression::zstd, text),
+                                  run_tool("bzip2 -c", text), run_tool("xz -c", text)}) {
+    std::string data = good;
+    data[data.size() / 2] = static_cast<char>(data[data.size() / 2] ^ 0x55);
+    CHECK_THROWS_AS(decompress(data), util::Error);
+  }
+  CHECK_THROWS_AS(decompress(compress(Compression::gzip, text) + "garbage"), util::Error);
+}
+
+TEST_CASE("data without a known magic is passed on") {
+  CHECK(decompress("") == "");
+  CHECK(decompress("BZ") == "BZ");
+  CHECK(decompress("plain text") == "plain text");
+}
+
+TEST_CASE("encodings are told by their first bytes") {
+  using util::detect_encoding, util::Encoding, util::as_bytes;
+  CHECK(detect_encoding(as_bytes("\x1f\x8b\x08...")) == Encoding::gzip);
+  CHECK(detect_encoding(as_bytes("BZh91A")) == Encoding::bzip2);
+  CHECK(detect_encoding(as_bytes(std::string_view("\xfd"
+                                                  "7zXZ\0",
+                                                  6))) == Encoding::xz);
+  CHECK(detect_encoding(as_bytes("\x28\xb5\x2f\xfd..")) == Encoding::zstd);
+  CHECK(detect_encoding(as_bytes("\x5e\x2a\x4d\x18..")) == Encoding::zstd);
+  CHECK(detect_encoding(as_bytes("hello!")) == Encoding::identity);
+  CHECK(detect_encoding({}) == Encoding::identity);
+}
+
+TEST_CASE("compressions are named as in buildx") {
+  for (Compression c : {Compression::none, Compression::gzip, Compression::zstd})
+    CHECK(util::parse_compression(util::to_string(c)) == c);
+  CHECK_FALSE(util::parse_compression("lz4"));
+}
