@@ -62,7 +62,9 @@ Digest Digest::sha256(std::string_view hex) {
   return digest;
 }
 
-std::string_view Digest::algorithm() const noexcept { return std::string_view(text_).substr(0, text_.empty() ? 0 : 6); }
+std::string_view Digest::algorithm() const noexcept {
+  return std::string_view(text_).substr(0, text_.empty() ? 0 : 6);
+}
 
 std::string_view Digest::hex() const noexcept {
   return text_.empty() ? std::string_view() : std::string_view(text_).substr(kPrefixLength);
@@ -92,7 +94,9 @@ void Sha256::update(std::span<const std::byte> data) {
   }
 }
 
-void Sha256::update(std::string_view data) { update(bytes_of(data)); }
+void Sha256::update(std::string_view data) {
+  update(bytes_of(data));
+}
 
 Digest Sha256::finish() {
   CHECK(state_ != nullptr);
@@ -117,7 +121,9 @@ Digest sha256_of(std::string_view data) {
   return hash.finish();
 }
 
-Hasher::Hasher(std::string_view recipe) { field("recipe", recipe); }
+Hasher::Hasher(std::string_view recipe) {
+  field("recipe", recipe);
+}
 
 Hasher& Hasher::field(std::string_view label, std::string_view value) {
   // Both lengths are written, so that no label or value can imitate another split of the same bytes.

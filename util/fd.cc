@@ -21,7 +21,9 @@ Fd& Fd::operator=(Fd&& other) noexcept {
   return *this;
 }
 
-int Fd::release() noexcept { return std::exchange(fd_, -1); }
+int Fd::release() noexcept {
+  return std::exchange(fd_, -1);
+}
 
 void Fd::reset() noexcept {
   if (fd_ < 0) return;
@@ -81,7 +83,9 @@ void write_all(int fd, std::span<const std::byte> data) {
   }
 }
 
-void write_all(int fd, std::string_view data) { write_all(fd, std::as_bytes(std::span(data.data(), data.size()))); }
+void write_all(int fd, std::string_view data) {
+  write_all(fd, std::as_bytes(std::span(data.data(), data.size())));
+}
 
 std::string read_to_end(int fd, size_t limit) {
   // The size is only a first guess: files of /proc say 0, and pipes have none.

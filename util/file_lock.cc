@@ -24,7 +24,9 @@ bool try_lock(int fd, const std::filesystem::path& path, LockMode mode) {
   return true;
 }
 
-Fd open_lock_file(const std::filesystem::path& path) { return open_file(path, O_RDWR | O_CREAT, 0644); }
+Fd open_lock_file(const std::filesystem::path& path) {
+  return open_file(path, O_RDWR | O_CREAT, 0644);
+}
 
 }  // namespace
 

@@ -18,30 +18,47 @@ namespace {
 
 FileType type_of(mode_t mode) {
   switch (mode & S_IFMT) {
-    case S_IFDIR: return FileType::directory;
-    case S_IFLNK: return FileType::symlink;
-    case S_IFCHR: return FileType::char_device;
-    case S_IFBLK: return FileType::block_device;
-    case S_IFIFO: return FileType::fifo;
-    case S_IFSOCK: return FileType::socket;
-    default: return FileType::regular;
+    case S_IFDIR:
+      return FileType::directory;
+    case S_IFLNK:
+      return FileType::symlink;
+    case S_IFCHR:
+      return FileType::char_device;
+    case S_IFBLK:
+      return FileType::block_device;
+    case S_IFIFO:
+      return FileType::fifo;
+    case S_IFSOCK:
+      return FileType::socket;
+    default:
+      return FileType::regular;
   }
 }
 
 std::optional<FileType> type_of_entry(unsigned char type) {
   switch (type) {
-    case DT_REG: return FileType::regular;
-    case DT_DIR: return FileType::directory;
-    case DT_LNK: return FileType::symlink;
-    case DT_CHR: return FileType::char_device;
-    case DT_BLK: return FileType::block_device;
-    case DT_FIFO: return FileType::fifo;
-    case DT_SOCK: return FileType::socket;
-    default: return std::nullopt;
+    case DT_REG:
+      return FileType::regular;
+    case DT_DIR:
+      return FileType::directory;
+    case DT_LNK:
+      return FileType::symlink;
+    case DT_CHR:
+      return FileType::char_device;
+    case DT_BLK:
+      return FileType::block_device;
+    case DT_FIFO:
+      return FileType::fifo;
+    case DT_SOCK:
+      return FileType::socket;
+    default:
+      return std::nullopt;
   }
 }
 
-Nanoseconds nanoseconds(const timespec& time) { return Nanoseconds{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
+Nanoseconds nanoseconds(const timespec& time) {
+  return Nanoseconds{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
 
 FileStat to_file_stat(const struct stat& raw) {
   FileStat result;

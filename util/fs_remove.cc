@@ -24,7 +24,9 @@ struct Identity {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
   bool operator==(const Identity&) const = default;
-  bool same_mount(const Identity& other) const { return mount == other.mount && (mount != 0 || device == other.device); }
+  bool same_mount(const Identity& other) const {
+    return mount == other.mount && (mount != 0 || device == other.device);
+  }
 };
 
 Identity identify(int fd) {
@@ -147,6 +149,8 @@ class TreeRemoval {
 
 }  // namespace
 
-void remove_tree(const std::filesystem::path& path) { TreeRemoval(path).run(); }
+void remove_tree(const std::filesystem::path& path) {
+  TreeRemoval(path).run();
+}
 
 }  // namespace util

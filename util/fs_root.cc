@@ -102,9 +102,14 @@ class RootWalk {
   void enter(const std::string& name) {
     Fd next = checked(::openat(current(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     switch (stat_at(next.get(), "").type) {
-      case FileType::directory: passed_.push_back(std::move(next)); break;
-      case FileType::symlink: follow(next.get(), ""); break;
-      default: fail(ENOTDIR);
+      case FileType::directory:
+        passed_.push_back(std::move(next));
+        break;
+      case FileType::symlink:
+        follow(next.get(), "");
+        break;
+      default:
+        fail(ENOTDIR);
     }
   }
 
@@ -128,8 +133,8 @@ class RootWalk {
   int flags_;
   mode_t mode_;
   int links_ = 0;
-  std::vector<Fd> passed_;          ///< directories below the root on the way to the current one
-  std::deque<std::string> rest_;    ///< components still to walk
+  std::vector<Fd> passed_;        ///< directories below the root on the way to the current one
+  std::deque<std::string> rest_;  ///< components still to walk
 };
 
 }  // namespace

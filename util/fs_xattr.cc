@@ -11,8 +11,8 @@
 namespace util {
 namespace {
 
-/// There are no *at calls for attributes before Linux 6.13; the descriptor's name in /proc stands in for them. The entry
-/// itself is never followed by the l* calls, except when it is the descriptor, whose /proc link must be.
+/// There are no *at calls for attributes before Linux 6.13; the descriptor's name in /proc stands in for them. The
+/// entry itself is never followed by the l* calls, except when it is the descriptor, whose /proc link must be.
 struct AttributePath {
   std::string text;
   bool follow = false;

@@ -21,10 +21,16 @@ spdlog::logger& logger() {
 
 }  // namespace
 
-void set_debug_logging(bool on) { logger().set_level(on ? spdlog::level::debug : spdlog::level::warn); }
+void set_debug_logging(bool on) {
+  logger().set_level(on ? spdlog::level::debug : spdlog::level::warn);
+}
 
-void log_debug(std::string_view message) { logger().debug("{}", message); }
+void log_debug(std::string_view message) {
+  logger().debug("{}", message);
+}
 
-void log_warning(std::string_view message) { logger().warn("{}", message); }
+void log_warning(std::string_view message) {
+  logger().warn("{}", message);
+}
 
 }  // namespace util

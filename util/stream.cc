@@ -29,9 +29,13 @@ std::size_t StringReader::read(std::span<std::byte> buffer) {
   return n;
 }
 
-void FdWriter::write(Bytes data) { write_all(fd_, data); }
+void FdWriter::write(Bytes data) {
+  write_all(fd_, data);
+}
 
-void StringWriter::write(Bytes data) { text_.append(reinterpret_cast<const char*>(data.data()), data.size()); }
+void StringWriter::write(Bytes data) {
+  text_.append(reinterpret_cast<const char*>(data.data()), data.size());
+}
 
 void HashingWriter::write(Bytes data) {
   next_.write(data);

@@ -29,7 +29,9 @@ std::uint64_t unit_of(std::string_view name) {
   return 0;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 /// Reads digits; nullopt when they exceed the range of a duration.
 std::optional<std::uint64_t> leading_integer(std::string_view& text) {
@@ -85,8 +87,8 @@ std::optional<std::uint64_t> leading_term(std::string_view& text) {
   text.remove_prefix(length);
   std::uint64_t value = *whole * unit;
   if (fraction.value > 0) {
-    value += static_cast<std::uint64_t>(static_cast<double>(fraction.value) *
-                                        (static_cast<double>(unit) / fraction.scale));
+    value +=
+        static_cast<std::uint64_t>(static_cast<double>(fraction.value) * (static_cast<double>(unit) / fraction.scale));
     if (value > kLargest) return std::nullopt;
   }
   return value;

@@ -110,8 +110,8 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
   std::chrono::year_month_day date(std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
                                    std::chrono::day(static_cast<unsigned>(day)));
   if (!date.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
-  std::int64_t seconds = std::int64_t{sys_days(date).time_since_epoch().count()} * 86400 + hour * 3600 + minute * 60 +
-                         second - offset;
+  std::int64_t seconds =
+      std::int64_t{sys_days(date).time_since_epoch().count()} * 86400 + hour * 3600 + minute * 60 + second - offset;
   std::int64_t result = 0;
   if (__builtin_mul_overflow(seconds, kSecond, &result) || __builtin_add_overflow(result, nanoseconds, &result)) {
     return std::nullopt;
