@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "oci/platform.h"
 #include "util/compression.h"
@@ -33,6 +34,8 @@ struct Descriptor {
 };
 
 nlohmann::json to_json(const Descriptor& descriptor);
+/// The same with the members in the order in which Go programs write them.
+nlohmann::ordered_json to_ordered_json(const Descriptor& descriptor);
 /// Throws util::Error naming the missing or wrong field.
 Descriptor descriptor_from_json(const nlohmann::json& value);
 

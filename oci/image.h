@@ -56,9 +56,10 @@ struct ImageConfig {
   std::string unknown_config;
 };
 
-/// Compact JSON, top-level keys sorted (as BuildKit writes it).
+/// Compact JSON, top-level keys sorted and `config` in Go's field order (as BuildKit writes it).
 std::string to_json_text(const ImageConfig& config);
-/// Throws util::Error.
+/// Tolerates null for anything; a wrong type throws util::Error naming the field. Fields that only describe how Docker's
+/// classic builder made that image (container, container_config, Hostname, ...) and its inline cache are dropped.
 ImageConfig image_config_from_json(std::string_view text);
 
 /// image-spec manifest.md.
@@ -80,6 +81,10 @@ struct ImageIndex {
 };
 std::string to_json_text(const ImageIndex& index);
 ImageIndex image_index_from_json(std::string_view text);
+
+/// Media type of a manifest or index: `declared` (a Content-Type; parameters ignored) when that says it, else what the
+/// text itself says or looks like. Throws util::Error for Docker's schema 1 and for what is neither.
+std::string manifest_media_type(std::string_view text, std::string_view declared = {});
 
 /// The entry of an index that fits best, attestation entries skipped; nullptr when none does.
 const Descriptor* select_platform(const ImageIndex& index, const Platform& wanted);

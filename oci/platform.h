@@ -18,6 +18,8 @@ struct Platform {
   static Platform parse(std::string_view text);
   /// Of this machine.
   static Platform local();
+  /// With the spellings of containerd's normalisation; what a foreign config or index says is kept as it is until then.
+  Platform normalized() const;
   /// "linux/arm/v7".
   std::string to_string() const;
   auto operator<=>(const Platform&) const = default;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -8,9 +10,27 @@
 
 #include "oci/descriptor.h"
 #include "oci/reference.h"
+#include "util/error.h"
 #include "util/stream.h"
 
 namespace oci {
+
+/// A failed exchange with a registry.
+class RegistryError : public util::Error {
+ public:
+  enum class Kind {
+    unreachable,    ///< no connection, or only temporary faults (5xx, 429) in all tries
+    unauthorized,   ///< 401 or 403; registries answer so for missing repositories too
+    not_found,      ///< 404
+    refused,        ///< any other answer
+  };
+  RegistryError(Kind kind, std::string message, std::string hint = {})
+      : Error(std::move(message), std::move(hint)), kind_(kind) {}
+  Kind kind() const noexcept { return kind_; }
+
+ private:
+  Kind kind_;
+};
 
 /// A manifest or index as the registry sent it; `descriptor.digest` is of exactly these bytes.
 struct ManifestBytes {
@@ -22,15 +42,18 @@ struct ManifestBytes {
 using TransferProgress = std::function<void(std::uint64_t current, std::uint64_t total)>;
 
 /// Pull and push by the OCI distribution spec 1.1. Plain http for loopback names (localhost, 127.0.0.0/8,
-/// ::1), https otherwise. Anonymous, basic and bearer authentication (registry_auth). Temporary faults are
+/// ::1), https otherwise; hosts listed in $BUILDER_INSECURE_REGISTRIES (by commas) may do with http or an unknown
+/// certificate. Authorities and client certificates are taken from /etc/{docker,containers}/certs.d/HOST. Anonymous, basic and bearer authentication (registry_auth). Temporary faults are
 /// retried with back-off; a cut download is resumed with a range. Thread-safe.
 class RegistryClient {
  public:
   RegistryClient();
+  /// `retry_delay`: pause before the second try; it doubles with each further one.
+  explicit RegistryClient(std::chrono::milliseconds retry_delay);
   ~RegistryClient();
 
   /// The manifest or index at a tag or digest; the digest is verified when the reference has one.
-  /// Throws util::Error: unknown name or tag, unreachable registry, authentication, damaged bytes.
+  /// Throws RegistryError: unknown name or tag, unreachable registry, authentication; util::Error: damaged bytes.
   ManifestBytes manifest(const Reference& reference, std::stop_token stop = {});
   /// Digest at a tag by HEAD; falls back to GET.
   Descriptor head(const Reference& reference, std::stop_token stop = {});

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "oci/registry_auth.h"
+#include "util/http.h"
+#include "util/stream.h"
+
+namespace oci {
+
+/// How one registry is reached: its real name, scheme and certificates.
+struct RegistryEndpoint {
+  std::string authority;        ///< "registry-1.docker.io", "localhost:5000"
+  std::string scheme;           ///< "http", "https"
+  bool insecure = false;        ///< listed in $BUILDER_INSECURE_REGISTRIES
+  std::string ca_file, client_cert, client_key;
+
+  /// For the host of a reference.
+  static RegistryEndpoint of(const std::string& host);
+  std::string origin() const { return scheme + "://" + authority; }
+  void prepare(util::HttpRequest& request) const;
+};
+
+/// What was learnt about a registry in this process: its challenge, and the tokens it gave for each scope.
+/// Thread-safe.
+class RegistryHost {
+ public:
+  RegistryHost(std::string name, util::HttpClient& http, CredentialStore& credentials);
+
+  const std::string& name() const { return name_; }
+  /// Probes https first for an insecure one, once.
+  RegistryEndpoint endpoint(std::stop_token stop);
+  /// Authorization header for space-separated `scopes`; "" when the registry has not asked for any yet.
+  std::string authorization(const std::string& scopes, std::stop_token stop);
+  /// After a 401 to a request that was sent with `used`: a new header, or "" when there is nothing better.
+  std::string reauthorize(const std::string& scopes, const std::string& used, const util::HttpResponse& refusal,
+                          std::stop_token stop);
+
+  /// Bounds parallel transfers; released by the destructor of the returned object. Throws Cancelled.
+  std::shared_ptr<void> transfer_slot(std::stop_token stop);
+
+ private:
+  struct Token;
+  struct Slots;
+  std::string obtain(const std::string& scopes, const AuthChallenge& challenge, std::stop_token stop);
+  Token fetch_token(const std::string& scopes, const AuthChallenge& challenge, const Credential* credential,
+                    std::stop_token stop);
+
+  struct Token {
+    std::string header;
+    std::int64_t expires = 0;   ///< nanoseconds
+  };
+
+  const std::string name_;
+  util::HttpClient& http_;
+  CredentialStore& credentials_;
+  // Held while a token is fetched, so that parallel requests of one registry share it instead of each asking.
+  std::mutex mutex_;
+  std::optional<RegistryEndpoint> endpoint_;
+  std::optional<AuthChallenge> challenge_;
+  std::map<std::string, Token> tokens_;
+  std::shared_ptr<Slots> slots_;
+};
+
+}  // namespace oci
