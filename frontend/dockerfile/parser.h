@@ -28,7 +28,8 @@ class ParseError : public DockerfileError {
   using DockerfileError::DockerfileError;
 };
 
-/// Text -> typed stages (FEATURES.md 1.1, 1.2). Appends parse-time lint findings (NoEmptyContinuation, ...) to `warnings`.
+/// Text -> typed stages (FEATURES.md 1.1, 1.2). Appends the findings of lint.h to `warnings`, also before an error; what the
+/// `check` directive skips is still among them (see `select_warnings`), since a build argument may replace the directive.
 /// Throws ParseError. Never crashes on any bytes; time linear in the length.
 Dockerfile parse(std::shared_ptr<const llb::SourceText> source, std::vector<Warning>& warnings);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,5 +37,11 @@ struct SyntaxTree {
 
 /// Throws ParseError for what is wrong with the text already at this level.
 SyntaxTree parse_syntax(std::shared_ptr<const llb::SourceText> source);
+
+/// The same for a text without a name: throws util::Error and leaves in `position` the lines it is about.
+SyntaxTree parse_syntax(std::string_view text, llb::SourceRange& position);
+
+/// Words that begin an instruction, upper case.
+std::vector<std::string> instruction_names();
 
 }  // namespace dockerfile

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -22,6 +24,7 @@ class Environment {
 
  private:
   std::vector<std::pair<std::string, std::string>> items_;
+  std::map<std::string, std::size_t, std::less<>> index_;
 };
 
 struct ExpandOptions {
