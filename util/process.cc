@@ -136,6 +136,8 @@ class Command {
     }
     ::posix_spawn_file_actions_adddup2(&settings.actions, output.write.get(), 1);
     ::posix_spawn_file_actions_adddup2(&settings.actions, error.write.get(), 2);
+    // Whatever our own parent left open is none of the command's business either.
+    ::posix_spawn_file_actions_addclosefrom_np(&settings.actions, 3);
     set_nonblocking(output.read);
     set_nonblocking(error.read);
     spawn(settings);

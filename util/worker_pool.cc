@@ -54,6 +54,8 @@ WorkerPool::~WorkerPool() {
     threads.swap(state_->threads);
   }
   state_->wake.notify_all();
+  // What queued tasks hold is released before the wait: a running one may be waiting for just that.
+  dropped.clear();
   for (std::thread& thread : threads) thread.join();
 }
 

@@ -1,0 +1,49 @@
+#include "util/stream.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+
+#include "tests/support/test_dir.h"
+#include "util/error.h"
+
+TEST_CASE("copy moves everything and counts") {
+  util::StringReader from(std::string(300000, 'z'));
+  util::StringWriter to;
+  CHECK(util::copy(from, to) == 300000);
+  CHECK(to.text() == std::string(300000, 'z'));
+  CHECK(util::copy(from, to) == 0);
+}
+
+TEST_CASE("bytes go through descriptors") {
+  test::TestDir dir;
+  {
+    util::Fd file = util::open_file(dir / "f", O_WRONLY | O_CREAT);
+    util::FdWriter writer(file.get());
+    writer.write(util::as_bytes("hello "));
+    writer.write(util::as_bytes("world"));
+    writer.finish();
+  }
+  util::FdReader owning(util::open_file(dir / "f", O_RDONLY));
+  CHECK(util::read_all(owning) == "hello world");
+  util::Fd file = util::open_file(dir / "f", O_RDONLY);
+  util::FdReader borrowing(file.get());
+  CHECK(util::read_all(borrowing) == "hello world");
+}
+
+TEST_CASE("a hashing writer tells digest and size of what passed") {
+  util::StringWriter to;
+  util::HashingWriter hashing(to);
+  hashing.write(util::as_bytes("ab"));
+  hashing.write(util::as_bytes("c"));
+  hashing.finish();
+  CHECK(hashing.count() == 3);
+  CHECK(hashing.digest() == util::sha256_of("abc"));
+  CHECK(to.take() == "abc");
+}
+
+TEST_CASE("read_all refuses more than its limit") {
+  util::StringReader exact("12345");
+  CHECK(util::read_all(exact, 5) == "12345");
+  util::StringReader longer("123456");
+  CHECK_THROWS_AS(util::read_all(longer, 5), util::Error);
+}
