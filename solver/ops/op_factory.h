@@ -1,7 +1,10 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 
 #include "cache/layer_store.h"
@@ -29,6 +32,10 @@ struct OpServices {
   /// Vertices whose directory form some RUN needs.
   std::set<util::Digest> mounted_vertices;
   std::string cache_mount_namespace;         ///< BUILDKIT_CACHE_MOUNT_NS
+  /// Where steps keep temporaries, best on the store's file system; empty = the system's place.
+  std::filesystem::path temporary = {};
+  /// Limits of every RUN that are no part of its key (memory, cpu).
+  executor::ResourceLimits limits = {};
 };
 
 /// Vertices (by digest) whose layers an exec below `roots` mounts or copies from.

@@ -118,7 +118,9 @@ class FakeOps {
     meta.name = name;
     meta.instruction = "RUN " + name;
     meta.ignore_cache = ignore_cache;
-    return llb::make_vertex(llb::ExecOp{.args = {name}}, std::move(inputs), meta);
+    llb::ExecOp op;
+    op.args = {name};
+    return llb::make_vertex(std::move(op), std::move(inputs), meta);
   }
 };
 

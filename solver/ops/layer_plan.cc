@@ -1,0 +1,175 @@
+#include "solver/ops/layer_plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "cache/selection.h"
+#include "util/check.h"
+#include "util/error.h"
+
+namespace ops {
+namespace {
+
+using Kind = oci::LayerEntry::Kind;
+
+}  // namespace
+
+bool LayerPlan::base_shows(const std::string& path) const {
+  for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const auto above = nodes_.find(path.substr(0, slash));
+    if (above == nodes_.end()) continue;
+    if (!above->second.entry.is_directory() || above->second.entry.kind == Kind::opaque) return false;
+  }
+  return true;
+}
+
+std::optional<oci::LayerEntry> LayerPlan::find(const std::string& path) const {
+  if (const auto node = nodes_.find(path); node != nodes_.end()) {
+    if (node->second.entry.kind == Kind::whiteout) return std::nullopt;
+    return node->second.entry;
+  }
+  if (!base_shows(path)) return std::nullopt;
+  return base_->find(path);
+}
+
+std::vector<std::string> LayerPlan::list(const std::string& path) const {
+  std::set<std::string> names;
+  const auto directory = nodes_.find(path);
+  const bool hidden = directory != nodes_.end() &&
+                      (!directory->second.entry.is_directory() || directory->second.entry.kind == Kind::opaque);
+  if (!hidden && base_shows(path)) {
+    for (std::string& name : base_->list(path)) names.insert(std::move(name));
+  }
+  const std::string prefix = path.empty() ? "" : path + "/";
+  for (auto node = nodes_.lower_bound(prefix); node != nodes_.end() && node->first.starts_with(prefix);) {
+    const std::string name = node->first.substr(prefix.size(), node->first.find('/', prefix.size()) - prefix.size());
+    if (name.empty()) {
+      ++node;
+      continue;
+    }
+    if (node->first == prefix + name) {
+      node->second.entry.kind == Kind::whiteout ? void(names.erase(name)) : void(names.insert(name));
+      ++node;
+    } else {
+      // Past everything below `name`: '0' is the character after '/'.
+      node = nodes_.lower_bound(prefix + name + '0');
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
+std::unique_ptr<util::Reader> LayerPlan::open(const std::string& path) const {
+  if (const auto node = nodes_.find(path); node != nodes_.end()) {
+    if (node->second.content == nullptr) throw util::Error("open `/" + path + "`: not a regular file");
+    return node->second.content->open();
+  }
+  if (!base_shows(path)) throw util::Error("open `/" + path + "`: not found");
+  return base_->open(path);
+}
+
+util::Digest LayerPlan::content_digest(const std::string& path) const {
+  const auto node = nodes_.find(path);
+  if (node == nodes_.end() && base_shows(path)) return base_->content_digest(path);
+  if (node != nodes_.end() && !node->second.entry.content.empty()) return node->second.entry.content;
+  struct Discard final : util::Writer {
+    void write(util::Bytes) override {}
+  } discard;
+  util::HashingWriter hash(discard);
+  util::copy(*open(path), hash);
+  return hash.digest();
+}
+
+void LayerPlan::take_parents(const std::string& path) {
+  for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const std::string parent = path.substr(0, slash);
+    if (nodes_.contains(parent)) continue;
+    std::optional<oci::LayerEntry> entry = base_->find(parent);
+    CHECK(entry && entry->is_directory());
+    entry->path = parent;
+    entry->kind = Kind::node;
+    nodes_[parent] = Node{std::move(*entry), nullptr};
+  }
+}
+
+void LayerPlan::put(oci::LayerEntry entry, FileContentRef content) {
+  CHECK(!entry.path.empty());
+  take_parents(entry.path);
+  const std::string path = entry.path;
+  entry.kind = Kind::node;
+  entry.hard_link.clear();
+  if (entry.is_directory()) {
+    const auto before = nodes_.find(path);
+    if (before != nodes_.end()) {
+      CHECK(before->second.entry.kind == Kind::whiteout || before->second.entry.is_directory());
+      // A directory that was removed and comes back must not show what the base has in it.
+      entry.kind = before->second.entry.is_directory() ? before->second.entry.kind : Kind::opaque;
+    }
+  }
+  nodes_[path] = Node{std::move(entry), std::move(content)};
+}
+
+void LayerPlan::make_directories(const std::string& path, const oci::LayerEntry& like) {
+  for (std::size_t slash = 0; slash != std::string::npos && !path.empty();) {
+    slash = path.find('/', slash + 1);
+    const std::string directory = path.substr(0, slash);
+    if (const std::optional<oci::LayerEntry> existing = find(directory)) {
+      if (existing->is_directory()) continue;
+      throw util::Error("create directory `/" + path + "`: `/" + directory + "` is not a directory");
+    }
+    oci::LayerEntry entry;
+    entry.path = directory;
+    entry.type = util::FileType::directory;
+    entry.mode = like.mode;
+    entry.uid = like.uid;
+    entry.gid = like.gid;
+    entry.mtime = like.mtime;
+    put(std::move(entry));
+  }
+}
+
+void LayerPlan::remove(const std::string& path) {
+  CHECK(!path.empty());
+  nodes_.erase(path);
+  const std::string below = path + "/";
+  auto node = nodes_.lower_bound(below);
+  while (node != nodes_.end() && node->first.starts_with(below)) node = nodes_.erase(node);
+  if (!base_shows(path) || !base_->find(path)) return;
+  take_parents(path);
+  oci::LayerEntry whiteout;
+  whiteout.kind = Kind::whiteout;
+  whiteout.path = path;
+  nodes_[path] = Node{std::move(whiteout), nullptr};
+}
+
+void LayerPlan::link(const std::string& target, const std::string& name) {
+  if (!nodes_.contains(target)) {
+    std::optional<oci::LayerEntry> entry = find(target);
+    CHECK(entry && entry->is_file());
+    entry->path = target;
+    auto content = std::make_shared<FileContent>();
+    content->open = [base = base_, target] { return base->open(target); };
+    put(std::move(*entry), std::move(content));
+  }
+  const Node& node = nodes_.at(target);
+  CHECK(node.entry.is_file());
+  oci::LayerEntry entry = node.entry;
+  entry.path = name;
+  put(std::move(entry), node.content);
+}
+
+std::vector<oci::LayerEntry> LayerPlan::entries() const {
+  std::vector<oci::LayerEntry> entries;
+  entries.reserve(nodes_.size());
+  for (const auto& [path, node] : nodes_) entries.push_back(node.entry);
+  oci::sort_entries(entries);
+  std::map<const FileContent*, const std::string*> first_names;
+  for (oci::LayerEntry& entry : entries) {
+    const FileContent* content = nodes_.at(entry.path).content.get();
+    if (content == nullptr) continue;
+    const auto [first, is_first] = first_names.emplace(content, &entry.path);
+    if (!is_first) entry.hard_link = *first->second;
+  }
+  return entries;
+}
+
+}  // namespace ops

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cache/tree.h"
+#include "oci/layer.h"
+#include "util/stream.h"
+
+namespace ops {
+
+/// Where the bytes of a planned file come from. Names that share one are hard links of each other.
+struct FileContent {
+  std::function<std::unique_ptr<util::Reader>()> open;
+};
+using FileContentRef = std::shared_ptr<const FileContent>;
+
+/// A layer being planned in memory above a base tree: what the file actions do, without touching a disk. It is itself the
+/// tree that results, so that later actions see what earlier ones did. Paths are clean and have no links in them
+/// (cache::resolve_path). Not thread-safe while it is changed.
+class LayerPlan final : public cache::Tree {
+ public:
+  explicit LayerPlan(std::shared_ptr<const cache::Tree> base) : base_(std::move(base)) {}
+
+  std::optional<oci::LayerEntry> find(const std::string& path) const override;
+  std::vector<std::string> list(const std::string& path) const override;
+  std::unique_ptr<util::Reader> open(const std::string& path) const override;
+  util::Digest content_digest(const std::string& path) const override;
+  std::optional<std::string> hidden_by(const std::string& path) const override { return base_->hidden_by(path); }
+
+  /// Adds or replaces a file, link or device; or a directory, which keeps what is in it. Parent directories must exist; those
+  /// of the base become part of the layer as they are. What is replaced must not be a directory by something else or the
+  /// reverse: `remove` it first. `content` is for regular files.
+  void put(oci::LayerEntry entry, FileContentRef content = nullptr);
+  /// Makes the missing directories of a path with mode, owner and time of `like`. Throws util::Error when something else is
+  /// in the way.
+  void make_directories(const std::string& path, const oci::LayerEntry& like);
+  /// Removes a path with everything below it. Missing is fine.
+  void remove(const std::string& path);
+  /// Makes `name` another name of the regular file `target`.
+  void link(const std::string& target, const std::string& name);
+
+  /// The layer: sorted, hard links named.
+  std::vector<oci::LayerEntry> entries() const;
+
+ private:
+  struct Node {
+    oci::LayerEntry entry;
+    FileContentRef content;
+  };
+  /// Whether the base still shows at `path`, as far as the directories above it are concerned.
+  bool base_shows(const std::string& path) const;
+  void take_parents(const std::string& path);
+
+  std::shared_ptr<const cache::Tree> base_;
+  std::map<std::string, Node> nodes_;
+};
+
+}  // namespace ops
