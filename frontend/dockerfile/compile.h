@@ -45,6 +45,10 @@ struct FrontendRequest {
   std::string cgroup_parent;
   std::string hostname;                          ///< empty = buildkitsandbox
   bool multi_platform = false;                   ///< prefix step names with the platform
+  /// `platforms` holds only the default: the result then has the platform that its base image says.
+  bool implicit_platform = false;
+  /// Without `target`, lower stages that the last one does not need, too (for what the linter finds in them).
+  bool all_stages = false;
 };
 
 struct PlatformResult {
@@ -60,7 +64,10 @@ struct FrontendResult {
   std::vector<Warning> warnings;
 };
 
-/// Stages -> graph and image config, per platform; only stages that the target needs are resolved. Pure but for `resolver`. Throws DockerfileError.
-FrontendResult compile(const Dockerfile& dockerfile, const FrontendRequest& request, oci::ImageResolver& resolver);
+/// Stages -> graph and image config, per platform; only stages that the target needs are resolved. Pure but for `resolver`,
+/// which is called from several threads. Throws DockerfileError; `found`, when given, has then got the warnings so far.
+/// Findings that the `check` directive (or BUILDKIT_DOCKERFILE_CHECK) skips are left out.
+FrontendResult compile(const Dockerfile& dockerfile, const FrontendRequest& request, oci::ImageResolver& resolver,
+                       std::vector<Warning>* found = nullptr);
 
 }  // namespace dockerfile

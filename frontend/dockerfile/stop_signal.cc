@@ -1,0 +1,42 @@
+#include "frontend/dockerfile/stop_signal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+
+#include "util/error.h"
+#include "util/text.h"
+
+namespace dockerfile {
+namespace {
+
+constexpr std::string_view kSignals[] = {
+    "ABRT", "ALRM", "BUS",  "CHLD", "CLD",  "CONT",  "FPE",  "HUP",  "ILL",  "INT",    "IO",   "IOT", "KILL",
+    "PIPE", "POLL", "PROF", "PWR",  "QUIT", "SEGV",  "STKFLT", "STOP", "SYS", "TERM",  "TRAP", "TSTP", "TTIN",
+    "TTOU", "URG",  "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN", "RTMAX",
+};
+constexpr int kHighestSignal = 64;
+constexpr int kRealTimeSignals = 15;
+
+bool is_number(std::string_view text, int lowest, int highest) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && value >= lowest && value <= highest;
+}
+
+}  // namespace
+
+void check_stop_signal(std::string_view text) {
+  if (is_number(text, 1, kHighestSignal)) return;
+  std::string name = util::to_upper(text);
+  if (name.starts_with("SIG")) name.erase(0, 3);
+  if (std::find(std::begin(kSignals), std::end(kSignals), name) != std::end(kSignals)) return;
+  for (const std::string_view base : {"RTMIN+", "RTMAX-"}) {
+    if (name.starts_with(base) && is_number(std::string_view(name).substr(base.size()), 1, kRealTimeSignals)) return;
+  }
+  throw util::Error(fmt::format("STOPSIGNAL `{}`: unknown signal", text), "give a name such as SIGTERM or a number from 1 to 64");
+}
+
+}  // namespace dockerfile
