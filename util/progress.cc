@@ -38,8 +38,12 @@ ProgressTask::~ProgressTask() {
 
 void ProgressTask::bytes(const std::string& part, std::int64_t current, std::int64_t total, bool complete) {
   TimePoint time = now();
-  auto known = std::find_if(parts_.begin(), parts_.end(), [&](const auto& entry) { return entry.first == part; });
-  TimePoint started = known != parts_.end() ? known->second : parts_.emplace_back(part, time).second;
+  TimePoint started;
+  {
+    std::lock_guard lock(mutex_);
+    auto known = std::find_if(parts_.begin(), parts_.end(), [&](const auto& entry) { return entry.first == part; });
+    started = known != parts_.end() ? known->second : parts_.emplace_back(part, time).second;
+  }
   TaskBytes event{.task = id_, .id = part, .current = current, .total = total, .started = started, .completed = {}};
   if (complete) event.completed = time;
   sink_.emit(std::move(event));

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <variant>
@@ -71,7 +72,7 @@ class NullProgress final : public ProgressSink {
 inline TimePoint now() { return std::chrono::system_clock::now(); }
 
 /// An internal step reported as a task: started by the constructor, done by `done` (or, when it is
-/// left by an exception, reported as an error).
+/// left by an exception, reported as an error). `bytes` and `log` may be called from any thread.
 class ProgressTask {
  public:
   ProgressTask(ProgressSink& sink, std::string name);
@@ -89,6 +90,7 @@ class ProgressTask {
   Digest id_;
   int uncaught_;
   bool open_ = true;
+  std::mutex mutex_;  // of parts_: layers are unpacked and packed several at a time
   std::vector<std::pair<std::string, TimePoint>> parts_;
 };
 
