@@ -21,7 +21,7 @@ run=(bash "$script")
 if [ "$who" = user ] && [ "$(id -u)" = 0 ]; then
   chown "$user:" "$WORK"
   # The program and the sources may lie where that user cannot look.
-  cp "$BUILDER" "$PROBE" "$WORK/" && BUILDER=$WORK/builder PROBE=$WORK/probe
+  cp "$BUILDER" "$WORK/" && BUILDER=$WORK/builder
   cp -r "$BASES" "$WORK/bases" && BASES=$WORK/bases
   mkdir "$WORK/source"
   cp -r "$SOURCE_ROOT/tests" "$SOURCE_ROOT/examples" "$SOURCE_ROOT/tools" "$WORK/source/" && SOURCE_ROOT=$WORK/source
@@ -29,7 +29,7 @@ if [ "$who" = user ] && [ "$(id -u)" = 0 ]; then
   home=$(getent passwd "$user" | cut -d: -f6)
   run=(setpriv --reuid "$user" --regid "$user" --init-groups env HOME="$home" USER="$user" bash "$script")
 fi
-export WORK BUILDER PROBE BASES SOURCE_ROOT
+export WORK BUILDER BASES SOURCE_ROOT
 status=0
 (cd "$WORK" && "${run[@]}") || status=$?
 if [ $status = 0 ] || [ $status = 77 ]; then
