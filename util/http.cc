@@ -358,7 +358,11 @@ HttpResponse HttpClient::State::perform_once(const HttpRequest& request, const s
   CURLcode code = drive(*handle, transfer, stop);
   if (transfer.failure) std::rethrow_exception(transfer.failure);
   if (code != CURLE_OK) {
-    const char* cause = text[0] != '\0' ? text.data() : curl_easy_strerror(code);
+    std::string cause = text[0] != '\0' ? text.data() : curl_easy_strerror(code);
+    // libcurl itself says only that it could not connect.
+    long reason = 0;
+    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &reason);
+    if (code == CURLE_COULDNT_CONNECT && reason != 0) cause = SystemError("connect", static_cast<int>(reason)).message();
     throw HttpError(cause, is_temporary(code));
   }
   transfer.response.status = static_cast<int>(transfer.status());
