@@ -17,8 +17,8 @@ namespace cache {
 /// Call before a user namespace is entered.
 std::filesystem::path default_root();
 
-/// The opened cache root: makes the directory, checks its version, holds `lock` shared while it lives, sweeps leftovers of dead
-/// processes in tmp/, and hands out the stores. Throws util::Error.
+/// The opened cache root: makes the directory, checks its version, holds `lock` shared while it lives, sweeps leftovers
+/// of dead processes in tmp/, and hands out the stores. Throws util::Error.
 class CacheDir {
  public:
   explicit CacheDir(const std::filesystem::path& root);

@@ -12,8 +12,8 @@
 namespace cache {
 
 struct StoredImage {
-  std::string name;              ///< "docker.io/library/x:latest"; "" = untagged
-  oci::Descriptor descriptor;    ///< manifest or index
+  std::string name;            ///< "docker.io/library/x:latest"; "" = untagged
+  oci::Descriptor descriptor;  ///< manifest or index
 };
 
 /// Named images of this machine: index.json of the root's OCI layout. Changes are made under a file lock and by

@@ -25,23 +25,24 @@ namespace cache {
 struct PackOptions {
   util::Compression compression = util::Compression::gzip;
   std::optional<int> level;
-  bool force = false;          ///< convert pulled and already packed layers too
+  bool force = false;  ///< convert pulled and already packed layers too
 };
 
 /// A layer packed as a blob that is in the content store (or still remote).
 struct LayerBlob {
   oci::Descriptor descriptor;  ///< OCI media type
   util::Digest diff_id;
-  bool remote = false;         ///< bytes not in the content store
-  std::string origin;          ///< remote: where they are
+  bool remote = false;  ///< bytes not in the content store
+  std::string origin;   ///< remote: where they are
 };
 
-/// Gives the content of regular file `entry` while a layer is committed.
+/// Gives the content of regular file `entry` while a layer is committed. Called from several threads at once when the
+/// layer is not packed in the same pass.
 using ContentOpener = std::function<std::unique_ptr<util::Reader>(const oci::LayerEntry& entry)>;
 
 struct CommitOptions {
-  /// Early cutoff: if a layer with the same id is known, keep that one (its times, its blobs). Off for --no-cache: then the
-  /// new one takes over the id.
+  /// Early cutoff: if a layer with the same id is known, keep that one (its times, its blobs). Off for --no-cache: then
+  /// the new one takes over the id.
   bool substitute = true;
   /// Make this packed form in the same pass that hashes.
   std::optional<PackOptions> pack;
@@ -53,14 +54,17 @@ struct CommitOptions {
 };
 
 /// Layers in their forms (remote descriptor, blob, directory) made from one another on demand, each at most once, by
-/// one process (file locks), and remembered. Directory form: overlayfs conventions (whiteout = character device 0:0, opaque =
-/// xattr trusted.overlay.opaque, or user.overlay.opaque inside a user namespace). Thread-safe.
+/// one process (file locks), and remembered. Directory form: overlayfs conventions (whiteout = character device 0:0,
+/// opaque = xattr trusted.overlay.opaque, or user.overlay.opaque inside a user namespace). Thread-safe.
 class LayerStore {
  public:
   /// Downloads a remote blob into the content store; set by the wiring (source::ImageSource).
-  using Fetcher = std::function<void(const oci::Descriptor&, const std::string& origin, util::ProgressTask*, std::stop_token)>;
+  using Fetcher =
+      std::function<void(const oci::Descriptor&, const std::string& origin, util::ProgressTask*, std::stop_token)>;
 
-  LayerStore(std::filesystem::path root, ContentStore& content, RecordStore& records);
+  /// `temporary`: directory for unfinished things on the file system of `root`; empty: one is made below root/tmp.
+  LayerStore(std::filesystem::path root, ContentStore& content, RecordStore& records,
+             std::filesystem::path temporary = {});
   ~LayerStore();
   void set_fetcher(Fetcher fetcher);
 
@@ -74,7 +78,10 @@ class LayerStore {
 
   /// Absolute path of the layer's directory in overlay form; fetches and unpacks if needed.
   std::filesystem::path directory(const LayerId& id, util::ProgressTask* task = nullptr, std::stop_token stop = {});
-  /// Packed form; made if needed. A pulled layer is given as it was pulled unless `force`; its bytes are fetched only if `fetch`.
+  /// Whether that would take no work.
+  bool has_directory(const LayerId& id);
+  /// Packed form; made if needed. A pulled layer is given as it was pulled unless `force`; its bytes are fetched only
+  /// if `fetch`.
   LayerBlob blob(const LayerId& id, const PackOptions& options, bool fetch, util::ProgressTask* task = nullptr,
                  std::stop_token stop = {});
   /// Sorted listing with content digests. For a pulled layer this unpacks it.
@@ -82,8 +89,8 @@ class LayerStore {
   /// When it was made, nanoseconds; 0 = unknown.
   std::int64_t created(const LayerId& id);
 
-  /// Merged view of a chain. Metadata comes from the listings; the directory form of a layer is made only when a file's
-  /// content is opened.
+  /// Merged view of a chain; valid while the store lives. Metadata comes from the listings; the directory form of a
+  /// layer is made only when a file's content is opened.
   std::shared_ptr<const Tree> tree(std::span<const LayerId> chain, std::stop_token stop = {});
 
  private:

@@ -17,7 +17,7 @@ using LayerId = util::Digest;
 /// read in place and has no layers. A cheap value; tests can mint one without a disk.
 struct Result {
   std::vector<LayerId> layers;
-  std::shared_ptr<const Tree> tree;    ///< only for sources read in place; null otherwise
+  std::shared_ptr<const Tree> tree;  ///< only for sources read in place; null otherwise
 };
 
 /// Digest over the layer ids from the bottom up, recipe "chain/1"; defined for the empty chain too. A result

@@ -2,8 +2,8 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -15,10 +15,10 @@
 
 namespace cache {
 
-/// What a key was made of, in order: ("instruction", "RUN make"), ("parent", chain id), ("file src/a.c", digest), ... Kept
-/// beside the record so that a miss can be explained.
+/// What a key was made of, in order: ("instruction", "RUN make"), ("parent", chain id), ("file src/a.c", digest), ...
+/// Kept beside the record so that a miss can be explained.
 struct KeySummary {
-  std::string name;                                         ///< the step: stage and instruction kind and position
+  std::string name;  ///< the step: stage and instruction kind and position
   std::vector<std::pair<std::string, std::string>> parts;
 };
 std::string encode_summary(const KeySummary& summary);
@@ -55,7 +55,7 @@ class MemoryResultIndex final : public ResultIndex {
   struct State {
     std::map<util::Digest, Result> results;
     std::map<std::string, KeySummary> latest;
-    std::map<util::Digest, std::shared_ptr<std::mutex>> locks;
+    std::set<util::Digest> locked;
   };
   util::Sync<State> state_;
 };

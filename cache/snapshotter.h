@@ -21,7 +21,8 @@ class ActiveSnapshot {
   virtual std::vector<util::Mount> mounts() const = 0;
   /// A read-only look at what the process will see at a path of the chain (not what it wrote), e.g. for passwd files.
   virtual std::shared_ptr<const Tree> tree() const = 0;
-  /// After the process ended: everything it changed, metadata only (no content digests), unsorted. Sockets are left out.
+  /// After the process ended: everything it changed, metadata only (no content digests), unsorted. Sockets are left
+  /// out.
   virtual std::vector<oci::LayerEntry> changes() = 0;
   /// Directory in overlay form with the changes; may be given to LayerStore::commit as take_directory.
   virtual std::filesystem::path directory() const = 0;
@@ -35,7 +36,8 @@ class Snapshotter {
   virtual std::unique_ptr<ActiveSnapshot> prepare(std::span<const LayerId> chain, util::ProgressTask* task,
                                                   std::stop_token stop) = 0;
   /// Mounts (target to be set by the caller) that show `chain` read-only.
-  virtual std::vector<util::Mount> view(std::span<const LayerId> chain, util::ProgressTask* task, std::stop_token stop) = 0;
+  virtual std::vector<util::Mount> view(std::span<const LayerId> chain, util::ProgressTask* task,
+                                        std::stop_token stop) = 0;
 };
 
 }  // namespace cache

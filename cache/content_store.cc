@@ -1,0 +1,168 @@
+#include "cache/content_store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "util/error.h"
+#include "util/fd.h"
+#include "util/fs.h"
+#include "util/log.h"
+
+namespace cache {
+namespace {
+
+/// Reads a blob's file to its end and compares the digest there; drops a blob that is damaged.
+class VerifyingReader final : public util::Reader {
+ public:
+  VerifyingReader(util::Fd fd, std::filesystem::path path, util::Digest digest)
+      : fd_(std::move(fd)), path_(std::move(path)), digest_(std::move(digest)) {}
+
+  std::size_t read(std::span<std::byte> buffer) override {
+    if (done_ || buffer.empty()) return 0;
+    std::size_t count = util::read_full(fd_.get(), buffer);
+    hash_.update(buffer.first(count));
+    // A short count is the end: noticing it right here means that a caller who knows the size need not ask again.
+    if (count < buffer.size()) check();
+    return count;
+  }
+
+ private:
+  void check() {
+    done_ = true;
+    if (hash_.finish() == digest_) return;
+    ::unlink(path_.c_str());
+    throw util::Error(
+        fmt::format("read blob `{}`: its content is damaged; it was dropped from the cache", digest_.to_string()));
+  }
+
+  util::Fd fd_;
+  std::filesystem::path path_;
+  util::Digest digest_;
+  util::Sha256 hash_;
+  bool done_ = false;
+};
+
+}  // namespace
+
+struct BlobWriter::State {
+  std::filesystem::path layout;
+  std::filesystem::path temporary;
+  util::Fd fd;
+  std::optional<util::Digest> expected;
+  util::Sha256 hash;
+  std::uint64_t size = 0;
+
+  ~State() {
+    if (!temporary.empty()) ::unlink(temporary.c_str());
+  }
+};
+
+BlobWriter::BlobWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+BlobWriter::BlobWriter(BlobWriter&&) noexcept = default;
+BlobWriter::~BlobWriter() = default;
+
+void BlobWriter::write(util::Bytes data) {
+  util::write_all(state_->fd.get(), data);
+  state_->hash.update(data);
+  state_->size += data.size();
+}
+
+std::uint64_t BlobWriter::size() const {
+  return state_->size;
+}
+
+BlobInfo BlobWriter::commit() {
+  BlobInfo info{state_->hash.finish(), state_->size};
+  if (state_->expected && *state_->expected != info.digest) {
+    throw util::Error(fmt::format("store blob `{}`: its content has the digest `{}`", state_->expected->to_string(),
+                                  info.digest.to_string()));
+  }
+  std::filesystem::path directory = state_->layout / "blobs" / std::string(info.digest.algorithm());
+  std::filesystem::path path = directory / std::string(info.digest.hex());
+  struct stat existing = {};
+  bool have = ::stat(path.c_str(), &existing) == 0 && static_cast<std::uint64_t>(existing.st_size) == info.size;
+  if (!have) {
+    if (::fsync(state_->fd.get()) != 0) util::throw_errno(fmt::format("flush blob `{}`", info.digest.to_string()));
+    if (::rename(state_->temporary.c_str(), path.c_str()) != 0) {
+      util::make_directories(directory);
+      if (::rename(state_->temporary.c_str(), path.c_str()) != 0) {
+        util::throw_errno(fmt::format("store blob `{}`", info.digest.to_string()));
+      }
+    }
+    state_->temporary.clear();
+  }
+  state_.reset();
+  return info;
+}
+
+ContentStore::ContentStore(std::filesystem::path layout, std::filesystem::path temporary)
+    : layout_(std::move(layout)), temporary_(std::move(temporary)) {}
+
+bool ContentStore::contains(const util::Digest& digest) const {
+  struct stat status = {};
+  return ::stat(path(digest).c_str(), &status) == 0;
+}
+
+std::optional<BlobInfo> ContentStore::find(const util::Digest& digest) const {
+  struct stat status = {};
+  if (::stat(path(digest).c_str(), &status) != 0) return std::nullopt;
+  return BlobInfo{digest, static_cast<std::uint64_t>(status.st_size)};
+}
+
+std::filesystem::path ContentStore::path(const util::Digest& digest) const {
+  return layout_ / "blobs" / std::string(digest.algorithm()) / std::string(digest.hex());
+}
+
+std::unique_ptr<util::Reader> ContentStore::open(const util::Digest& digest) const {
+  std::filesystem::path file = path(digest);
+  util::Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) util::throw_errno(fmt::format("open blob `{}`", digest.to_string()));
+  if (digest.algorithm() != "sha256") {
+    throw util::Error(fmt::format("open blob `{}`: digests of this algorithm cannot be verified", digest.to_string()));
+  }
+  return std::make_unique<VerifyingReader>(std::move(fd), std::move(file), digest);
+}
+
+std::string ContentStore::read(const util::Digest& digest) const {
+  std::unique_ptr<util::Reader> reader = open(digest);
+  return util::read_all(*reader);
+}
+
+BlobWriter ContentStore::create(std::optional<util::Digest> expected) const {
+  if (expected && expected->algorithm() != "sha256") {
+    throw util::Error(
+        fmt::format("store blob `{}`: digests of this algorithm cannot be verified", expected->to_string()));
+  }
+  std::string pattern = (temporary_ / "blob-XXXXXX").native();
+  int fd = ::mkostemp(pattern.data(), O_CLOEXEC);
+  if (fd < 0) util::throw_errno(fmt::format("create a temporary file in `{}`", temporary_.native()));
+  auto state = std::make_unique<BlobWriter::State>();
+  state->layout = layout_;
+  state->temporary = pattern;
+  state->fd = util::Fd(fd);
+  state->expected = std::move(expected);
+  // mkostemp makes it private; other tools may read the layout.
+  ::fchmod(fd, 0644);
+  return BlobWriter(std::move(state));
+}
+
+BlobInfo ContentStore::put(std::string_view bytes) const {
+  util::Digest digest = util::sha256_of(bytes);
+  std::optional<BlobInfo> known = find(digest);
+  if (known && known->size == bytes.size()) return *known;
+  BlobWriter writer = create(digest);
+  writer.write(util::as_bytes(bytes));
+  return writer.commit();
+}
+
+void ContentStore::remove(const util::Digest& digest) const {
+  if (::unlink(path(digest).c_str()) != 0 && errno != ENOENT) {
+    util::throw_errno(fmt::format("delete blob `{}`", digest.to_string()));
+  }
+}
+
+}  // namespace cache

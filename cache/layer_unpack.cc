@@ -1,0 +1,225 @@
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "cache/layer_store.h"
+#include "cache/layer_store_state.h"
+#include "cache/named_lock.h"
+#include "util/compression.h"
+#include "util/error.h"
+#include "util/log.h"
+#include "util/stats.h"
+#include "util/temp.h"
+
+namespace cache {
+namespace {
+
+/// Reports how much of a blob went by, and stops when asked to.
+class BlobReader final : public util::Reader {
+ public:
+  BlobReader(std::unique_ptr<util::Reader> from, std::uint64_t total, std::string part, util::ProgressTask* task,
+             std::stop_token stop)
+      : from_(std::move(from)), total_(total), part_(std::move(part)), task_(task), stop_(std::move(stop)) {}
+
+  std::size_t read(std::span<std::byte> buffer) override {
+    if (stop_.stop_requested()) throw util::Cancelled();
+    std::size_t count = from_->read(buffer);
+    current_ += count;
+    bool complete = count == 0;
+    if (task_ != nullptr && !reported_ && (complete || current_ - shown_ >= kStep)) {
+      shown_ = current_;
+      reported_ = complete;
+      task_->bytes(part_, static_cast<std::int64_t>(current_), static_cast<std::int64_t>(total_), complete);
+    }
+    return count;
+  }
+
+ private:
+  static constexpr std::uint64_t kStep = 1 << 20;
+  std::unique_ptr<util::Reader> from_;
+  std::uint64_t total_;
+  std::string part_;
+  util::ProgressTask* task_;
+  std::stop_token stop_;
+  std::uint64_t current_ = 0;
+  std::uint64_t shown_ = 0;
+  bool reported_ = false;
+};
+
+class HashingReader final : public util::Reader {
+ public:
+  explicit HashingReader(util::Reader& from) : from_(from) {}
+  std::size_t read(std::span<std::byte> buffer) override {
+    std::size_t count = from_.read(buffer);
+    hash_.update(util::Bytes(buffer.data(), count));
+    return count;
+  }
+  util::Digest digest() { return hash_.finish(); }
+
+ private:
+  util::Reader& from_;
+  util::Sha256 hash_;
+};
+
+/// What comes behind the end of the archive counts for the digests.
+void drain(util::Reader& reader) {
+  std::vector<std::byte> buffer(64 * 1024);
+  while (reader.read(buffer) != 0) {
+  }
+}
+
+}  // namespace
+
+std::filesystem::path made_layer_root(const util::TempDir& temporary) {
+  std::filesystem::path root = temporary.path() / "fs";
+  if (::mkdir(root.c_str(), 0755) != 0 || ::chmod(root.c_str(), 0755) != 0) {
+    util::throw_errno(fmt::format("create `{}`", root.native()));
+  }
+  return root;
+}
+
+void LayerStore::State::throw_lost(const LayerRow& row) {
+  records.remove_layer(row.id);
+  forget(row.id);
+  throw util::Error(fmt::format("use layer `{}`: its content is no longer in the cache", row.id.to_string()),
+                    "run the build again; the step that makes the layer will run");
+}
+
+void LayerStore::State::fetch(const LayerRow& row, util::ProgressTask* task, std::stop_token stop) {
+  static util::Counter& fetched = util::counter("cache.fetched");
+  if (!row.remote) throw_lost(row);
+  const oci::Descriptor& remote = *row.remote;
+  if (!fetcher) {
+    throw util::Error(
+        fmt::format("fetch layer `{}` from `{}`: not possible here", remote.digest.to_string(), row.remote_origin));
+  }
+  auto held = lock_named(root / "locks", "blob-" + std::string(remote.digest.hex()), stop);
+  if (content.contains(remote.digest)) return;
+  fetcher(remote, row.remote_origin, task, stop);
+  if (!content.contains(remote.digest)) {
+    throw util::Error(
+        fmt::format("fetch layer `{}` from `{}`: it did not arrive", remote.digest.to_string(), row.remote_origin));
+  }
+  fetched.add();
+}
+
+std::optional<util::Digest> LayerStore::State::local_blob(const LayerRow& row) {
+  if (row.remote && content.contains(row.remote->digest)) return row.remote->digest;
+  for (const BlobRow& blob : records.layer_blobs(row.id)) {
+    if (content.contains(blob.digest)) return blob.digest;
+  }
+  return std::nullopt;
+}
+
+std::filesystem::path LayerStore::State::unpack_blob(const LayerRow& row, const util::Digest& blob,
+                                                     util::ProgressTask* task, std::stop_token stop) {
+  static util::Counter& unpacked = util::counter("layers.unpacked");
+  util::ScopedTimer timer("unpack");
+  util::Digest diff_id = row.id;
+  for (const BlobRow& packed : records.layer_blobs(row.id)) {
+    if (packed.digest == blob) diff_id = packed.diff_id;
+  }
+  util::TempDir home(temporary, "unpack-");
+  std::filesystem::path directory = made_layer_root(home);
+  LayerDirectoryWriter writer(directory, form);
+  std::uint64_t total = content.find(blob).value_or(BlobInfo{}).size;
+  BlobReader raw(content.open(blob), total, "extracting " + blob.to_string(), task, std::move(stop));
+  std::unique_ptr<util::Reader> plain = util::make_decompressor(raw);
+  HashingReader tar(*plain);
+  oci::read_layer(tar, [&](oci::LayerEntry& entry, util::Reader* bytes) { writer.add(std::move(entry), bytes); });
+  drain(tar);
+  drain(raw);
+  if (util::Digest found = tar.digest(); found != diff_id) {
+    throw util::Error(
+        fmt::format("content has the digest `{}` instead of `{}`", found.to_string(), diff_id.to_string()));
+  }
+  LayerDirectoryWriter::Output output = writer.finish();
+  // The listing of a built layer has the full times, the tar does not.
+  if (!find_listing(row)) write_listing(row.id, output.entries);
+  std::string name = adopt_directory(directory, output.implied);
+  records.set_directory(row.id, name, true, output.size);
+  unpacked.add();
+  return snapshot_directory(name);
+}
+
+std::filesystem::path LayerStore::State::unpack(const LayerRow& row, util::ProgressTask* task, std::stop_token stop) {
+  // A blob that turns out to be damaged is dropped by the content store; then there is one more way to try for each
+  // packed form.
+  for (int attempt = 0;; ++attempt) {
+    std::optional<util::Digest> blob = local_blob(row);
+    if (!blob) {
+      fetch(row, task, stop);
+      blob = local_blob(row);
+      if (!blob) throw_lost(row);
+    }
+    try {
+      return unpack_blob(row, *blob, task, stop);
+    } catch (util::Error& error) {
+      if (dynamic_cast<util::Cancelled*>(&error) != nullptr) throw;
+      if (attempt < 3 && !content.contains(*blob)) {
+        util::log_warning(error.what());
+        continue;
+      }
+      error.add_context(fmt::format("unpack layer `{}`", row.id.to_string()));
+      throw;
+    }
+  }
+}
+
+std::filesystem::path LayerStore::directory(const LayerId& id, util::ProgressTask* task, std::stop_token stop) {
+  {
+    auto memory = state_->memory.lock();
+    auto known = memory->directories.find(id);
+    if (known != memory->directories.end()) return known->second;
+  }
+  LayerRow row = state_->row(id);
+  std::optional<std::filesystem::path> path = state_->find_directory(row);
+  if (!path) {
+    auto held = state_->lock(id, stop);
+    row = state_->row(id);
+    path = state_->find_directory(row);
+    if (!path) path = state_->unpack(row, task, stop);
+  }
+  state_->records.touch(id);
+  state_->memory.lock()->directories[id] = *path;
+  return *path;
+}
+
+bool LayerStore::has_directory(const LayerId& id) {
+  if (state_->memory.lock()->directories.contains(id)) return true;
+  std::optional<LayerRow> row = state_->records.find_layer(id);
+  return row && state_->find_directory(*row).has_value();
+}
+
+Listing LayerStore::State::rebuild_listing(const LayerRow& row, const std::filesystem::path& directory,
+                                           std::stop_token stop) {
+  std::vector<oci::LayerEntry> entries = scan_layer_directory(directory);
+  std::vector<std::string> implied = read_implied(directory);
+  std::erase_if(entries, [&](const oci::LayerEntry& entry) {
+    return entry.is_directory() && std::find(implied.begin(), implied.end(), entry.path) != implied.end();
+  });
+  complete_listing(entries, DirectoryOpener(directory), std::move(stop));
+  write_listing(row.id, entries);
+  records.set_directory(row.id, row.snapshot, true, row.size);
+  Listing listing = std::make_shared<const std::vector<oci::LayerEntry>>(std::move(entries));
+  memory.lock()->listings.put(row.id, listing);
+  return listing;
+}
+
+Listing LayerStore::State::listing(const LayerId& id, std::stop_token stop) {
+  if (Listing known = memory.lock()->listings.find(id)) return known;
+  if (Listing known = find_listing(row(id))) return known;
+  auto held = lock(id, stop);
+  LayerRow current = row(id);
+  if (Listing known = find_listing(current)) return known;
+  std::optional<std::filesystem::path> directory = find_directory(current);
+  // Of a pulled layer the blob is the better witness: the directory may lack what this machine could not store.
+  if (directory && !current.remote && form.keeps_owners) return rebuild_listing(current, *directory, stop);
+  unpack(current, nullptr, stop);
+  if (Listing made = find_listing(row(id))) return made;
+  throw util::Error(fmt::format("list layer `{}`: its listing cannot be read back", id.to_string()));
+}
+
+}  // namespace cache

@@ -1,0 +1,152 @@
+#include "cache/layered_tree.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "util/error.h"
+#include "util/fd.h"
+
+namespace cache {
+namespace {
+
+using Kind = oci::LayerEntry::Kind;
+using Item = MergedListing::Item;
+
+bool item_less(const Item& item, std::string_view path) {
+  return oci::path_less(item.entry->path, path);
+}
+
+bool is_below(std::string_view path, std::string_view directory) {
+  return directory.empty() ||
+         (path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/');
+}
+
+template <typename Iterator>
+Iterator end_of_subtree(Iterator first, Iterator last, std::string_view directory) {
+  // What is below a directory comes right behind it; most directories are small, so look near before looking far.
+  std::ptrdiff_t step = 1;
+  while (last - first > step && is_below(first[step].entry->path, directory)) {
+    first += step;
+    step *= 2;
+  }
+  last = last - first > step ? first + step : last;
+  return std::partition_point(first, last, [&](const Item& item) { return is_below(item.entry->path, directory); });
+}
+
+oci::LayerEntry root_entry() {
+  oci::LayerEntry root;
+  root.type = util::FileType::directory;
+  root.mode = 0755;
+  return root;
+}
+
+}  // namespace
+
+MergedListing::MergedListing(std::vector<Listing> layers) : layers_(std::move(layers)) {
+  for (std::uint32_t layer = 0; layer != layers_.size(); ++layer) add_layer(layer);
+}
+
+/// Merges one layer over what is visible so far. What lies between two entries of the layer is copied as a block.
+void MergedListing::add_layer(std::uint32_t layer) {
+  std::vector<Item> lower = std::move(items_);
+  std::vector<Item> merged;
+  merged.reserve(lower.size() + layers_[layer]->size());
+  auto rest = lower.begin();
+  for (const oci::LayerEntry& entry : *layers_[layer]) {
+    auto position = std::lower_bound(rest, lower.end(), entry.path, item_less);
+    merged.insert(merged.end(), rest, position);
+    rest = position;
+    bool same = rest != lower.end() && rest->entry->path == entry.path;
+    bool lower_directory = same && rest->entry->is_directory();
+    if (same) ++rest;
+    bool keeps_below = entry.is_directory() && entry.kind == Kind::node && lower_directory;
+    if (!keeps_below && rest != lower.end() && is_below(rest->entry->path, entry.path)) {
+      rest = end_of_subtree(rest, lower.end(), entry.path);
+    }
+    if (entry.kind == Kind::whiteout) continue;
+    add_implied(merged, entry.path, layer);
+    merged.push_back(Item{&entry, layer});
+  }
+  merged.insert(merged.end(), rest, lower.end());
+  items_ = std::move(merged);
+}
+
+/// Makes the directories above `path` visible where nothing has done that before.
+void MergedListing::add_implied(std::vector<Item>& merged, std::string_view path, std::uint32_t layer) {
+  for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+    std::string_view parent = path.substr(0, slash);
+    if (!merged.empty() && (merged.back().entry->path == parent || is_below(merged.back().entry->path, parent)))
+      continue;
+    auto found = std::lower_bound(merged.begin(), merged.end(), parent, item_less);
+    if (found != merged.end() && found->entry->path == parent) {
+      if (found->entry->is_directory()) continue;
+      merged.erase(found);
+    }
+    auto directory = std::make_unique<oci::LayerEntry>(root_entry());
+    directory->path = parent;
+    auto place = std::lower_bound(merged.begin(), merged.end(), parent, item_less);
+    merged.insert(place, Item{directory.get(), layer});
+    implied_.push_back(std::move(directory));
+  }
+}
+
+const Item* MergedListing::find(std::string_view path) const {
+  auto found = std::lower_bound(items_.begin(), items_.end(), path, item_less);
+  return found != items_.end() && found->entry->path == path ? &*found : nullptr;
+}
+
+std::vector<std::string> MergedListing::list(std::string_view path) const {
+  std::vector<std::string> names;
+  auto item = path.empty() ? items_.begin() : std::lower_bound(items_.begin(), items_.end(), path, item_less);
+  if (!path.empty() && item != items_.end() && item->entry->path == path) ++item;
+  std::size_t prefix = path.empty() ? 0 : path.size() + 1;
+  while (item != items_.end() && is_below(item->entry->path, path)) {
+    const std::string& child = item->entry->path;
+    names.emplace_back(child.substr(prefix));
+    ++item;
+    if (item != items_.end() && is_below(item->entry->path, child)) item = end_of_subtree(item, items_.end(), child);
+  }
+  return names;
+}
+
+LayeredTree::LayeredTree(Load load, DirectoryOf directory_of)
+    : load_(std::move(load)), directory_of_(std::move(directory_of)) {}
+
+const MergedListing& LayeredTree::merged() const {
+  std::call_once(loaded_, [&] { merged_ = load_(); });
+  return *merged_;
+}
+
+const Item& LayeredTree::file(const std::string& path) const {
+  const Item* item = merged().find(path);
+  if (item == nullptr || !item->entry->is_file()) throw util::Error(fmt::format("read `/{}`: not a file", path));
+  return *item;
+}
+
+std::optional<oci::LayerEntry> LayeredTree::find(const std::string& path) const {
+  if (path.empty()) return root_entry();
+  const Item* item = merged().find(path);
+  if (item == nullptr) return std::nullopt;
+  return *item->entry;
+}
+
+std::vector<std::string> LayeredTree::list(const std::string& path) const {
+  return merged().list(path);
+}
+
+std::unique_ptr<util::Reader> LayeredTree::open(const std::string& path) const {
+  const Item& item = file(path);
+  util::Fd root = util::open_file(directory_of_(item.layer), O_RDONLY | O_DIRECTORY);
+  return std::make_unique<util::FdReader>(util::open_at(root.get(), path, O_RDONLY | O_NOFOLLOW));
+}
+
+util::Digest LayeredTree::content_digest(const std::string& path) const {
+  const Item& item = file(path);
+  if (item.entry->content) return item.entry->content;
+  throw util::Error(fmt::format("read `/{}`: the layer's listing has no digest of it", path));
+}
+
+}  // namespace cache

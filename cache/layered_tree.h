@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/tree.h"
+#include "oci/layer.h"
+
+namespace cache {
+
+using Listing = std::shared_ptr<const std::vector<oci::LayerEntry>>;
+
+/// Listings of a chain merged into what is visible: sorted, whiteouts and opaque directories applied. Directories that
+/// a layer has only because something is below them keep the metadata they have underneath (0755 root when there is
+/// none). Immutable.
+class MergedListing {
+ public:
+  /// `layers`: the lowest first.
+  explicit MergedListing(std::vector<Listing> layers);
+
+  struct Item {
+    const oci::LayerEntry* entry;
+    std::uint32_t layer;  ///< index of the layer that has it
+  };
+  /// nullptr when absent; the root ("") is not in it.
+  const Item* find(std::string_view path) const;
+  std::vector<std::string> list(std::string_view path) const;
+  const std::vector<Item>& items() const { return items_; }
+
+ private:
+  void add_layer(std::uint32_t layer);
+  void add_implied(std::vector<Item>& merged, std::string_view path, std::uint32_t layer);
+
+  std::vector<Listing> layers_;
+  std::vector<std::unique_ptr<oci::LayerEntry>> implied_;
+  std::vector<Item> items_;
+};
+
+/// The merged view of a chain: metadata and digests from the listings, contents from the layers' directories. Listings
+/// are loaded at the first question, a directory when a file in it is opened. Thread-safe.
+class LayeredTree final : public Tree {
+ public:
+  using Load = std::function<std::shared_ptr<const MergedListing>()>;
+  using DirectoryOf = std::function<std::filesystem::path(std::size_t layer)>;
+  LayeredTree(Load load, DirectoryOf directory_of);
+
+  std::optional<oci::LayerEntry> find(const std::string& path) const override;
+  std::vector<std::string> list(const std::string& path) const override;
+  std::unique_ptr<util::Reader> open(const std::string& path) const override;
+  util::Digest content_digest(const std::string& path) const override;
+
+ private:
+  const MergedListing& merged() const;
+  const MergedListing::Item& file(const std::string& path) const;
+
+  Load load_;
+  DirectoryOf directory_of_;
+  mutable std::once_flag loaded_;
+  mutable std::shared_ptr<const MergedListing> merged_;
+};
+
+}  // namespace cache
