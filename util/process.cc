@@ -15,9 +15,11 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <string_view>
 
 #include "util/error.h"
+#include "util/text.h"
 
 namespace util {
 namespace {
@@ -79,6 +81,16 @@ class SigpipeGuard {
   sigset_t before_;
   bool was_pending_;
 };
+
+/// Whether a directory of PATH has a file of that name, as far as we may look.
+bool is_in_path(const std::string& program) {
+  const char* path = std::getenv("PATH");
+  for (const std::string& directory : split(path != nullptr ? path : "/bin:/usr/bin", ':')) {
+    std::string file = (directory.empty() ? "." : directory) + "/" + program;
+    if (::access(file.c_str(), F_OK) == 0) return true;
+  }
+  return false;
+}
 
 struct SpawnSettings {
   SpawnSettings() {
@@ -169,6 +181,8 @@ class Command {
     if (!directory.empty() && (::stat(directory.c_str(), &status) < 0 || !S_ISDIR(status.st_mode))) {
       throw SystemError(fmt::format("run `{}` in directory `{}`", name(), directory), code);
     }
+    // An unreadable directory in PATH turns "not found" into "permission denied".
+    if (code == EACCES && name().find('/') == std::string::npos && !is_in_path(name())) code = ENOENT;
     throw SystemError(fmt::format("run `{}`", name()), code);
   }
 
