@@ -19,8 +19,8 @@ std::string take_quoted(std::string_view text, std::size_t& position) {
     if (position >= text.size() || text[position] != '"') break;
     field.push_back('"');
   }
-  bool ended = position >= text.size() || text[position] == ',' || text[position] == '\n' ||
-               text.substr(position, 2) == "\r\n";
+  bool ended =
+      position >= text.size() || text[position] == ',' || text[position] == '\n' || text.substr(position, 2) == "\r\n";
   if (!ended) throw util::Error("text behind a closing quote in a comma-separated list");
   return field;
 }

@@ -53,7 +53,7 @@ std::optional<Directive> scan(std::string_view text, std::string_view name, std:
     try {
       directive = reader.read(without_line_end(text.substr(0, end)));
     } catch (const util::Error&) {
-      return std::nullopt;   // The parser reports it.
+      return std::nullopt;  // The parser reports it.
     }
     if (directive && directive->name == name) return directive;
     text.remove_prefix(end);

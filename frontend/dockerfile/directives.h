@@ -11,10 +11,10 @@ namespace dockerfile {
 
 /// One directive: `# syntax = a/b:c more`.
 struct Directive {
-  std::string name;     ///< lower case: syntax, check or escape
-  std::string value;    ///< up to the first blank: "a/b:c"
-  std::string full;     ///< all of it: "a/b:c more"
-  int line = 0;         ///< 1-based
+  std::string name;   ///< lower case: syntax, check or escape
+  std::string value;  ///< up to the first blank: "a/b:c"
+  std::string full;   ///< all of it: "a/b:c more"
+  int line = 0;       ///< 1-based
 };
 
 /// Reads directives line by line and stops at the first line that is none.

@@ -102,9 +102,9 @@ std::vector<std::string> parse_expose(std::string_view word, llb::SourceRange ra
                                     "protocol of `" + std::string(word) + "` in EXPOSE should be lower case", range));
   }
   if (word.find(':') != std::string_view::npos) {
-    warnings.push_back(make_warning(
-        "ExposeInvalidFormat", "EXPOSE should not define an IP address or host port, found `" + std::string(word) + "`",
-        range));
+    warnings.push_back(
+        make_warning("ExposeInvalidFormat",
+                     "EXPOSE should not define an IP address or host port, found `" + std::string(word) + "`", range));
   }
   return ports;
 }

@@ -13,8 +13,8 @@ namespace dockerfile {
 
 /// What follows the instruction's name, divided.
 struct FlagSplit {
-  std::vector<std::string> flags;   ///< "--name[=value]", quotes and escapes (always `\`) processed
-  std::string_view rest;            ///< the arguments, untrimmed
+  std::vector<std::string> flags;  ///< "--name[=value]", quotes and escapes (always `\`) processed
+  std::string_view rest;           ///< the arguments, untrimmed
 };
 
 /// Takes the leading words that begin with "--"; a bare "--" ends them.

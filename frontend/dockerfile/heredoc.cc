@@ -34,7 +34,8 @@ std::optional<Redirection> parse_redirection(std::string_view word) {
 }
 
 std::size_t count_quotes(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return c == '\'' || c == '"'; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return c == '\'' || c == '"'; }));
 }
 
 /// Whether the last `((` before the end of `text` is still open: `<<` is a shift there.

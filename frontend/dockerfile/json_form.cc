@@ -27,8 +27,8 @@ void append_utf8(std::string& out, char32_t value) {
   }
 }
 
-/// A JSON recogniser without recursion that keeps the strings of the outermost array. Bytes that are no UTF-8 stay as they
-/// are, which nlohmann's parser would refuse and so turn the whole instruction into a shell form.
+/// A JSON recogniser without recursion that keeps the strings of the outermost array. Bytes that are no UTF-8 stay as
+/// they are, which nlohmann's parser would refuse and so turn the whole instruction into a shell form.
 class ArrayReader {
  public:
   explicit ArrayReader(std::string_view text) : text_(text) {}

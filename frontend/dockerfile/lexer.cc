@@ -18,7 +18,9 @@ std::string_view without_line_end(std::string_view line) {
   return line;
 }
 
-bool is_comment(std::string_view line) { return unicode::trim_left(line).starts_with('#'); }
+bool is_comment(std::string_view line) {
+  return unicode::trim_left(line).starts_with('#');
+}
 
 }  // namespace
 

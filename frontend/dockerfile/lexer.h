@@ -14,9 +14,9 @@ namespace dockerfile {
 /// An instruction's text with its continuations joined and comments dropped.
 struct LogicalLine {
   std::string text;
-  std::vector<std::string> comments;   ///< directly above, without '#'
+  std::vector<std::string> comments;  ///< directly above, without '#'
   llb::SourceRange range;
-  int empty_continuation = 0;          ///< last line, if there was a blank line inside; else 0
+  int empty_continuation = 0;  ///< last line, if there was a blank line inside; else 0
 };
 
 /// Cuts a Dockerfile into logical lines. Throws util::Error; `position()` then says where.

@@ -16,7 +16,8 @@ constexpr std::string_view kPages = "https://docs.docker.com/go/dockerfile/rule/
 constexpr std::array<LintRule, 23> kRules = {{
     {"StageNameCasing", "names of stages are written in lower case", "stage-name-casing"},
     {"FromAsCasing", "FROM and AS are written in the same case", "from-as-casing"},
-    {"NoEmptyContinuation", "a blank line inside a continued instruction will become an error", "no-empty-continuation"},
+    {"NoEmptyContinuation", "a blank line inside a continued instruction will become an error",
+     "no-empty-continuation"},
     {"ConsistentInstructionCasing", "all instructions of a file are written in the same case",
      "consistent-instruction-casing"},
     {"DuplicateStageName", "names of stages are unique", "duplicate-stage-name"},
@@ -63,7 +64,9 @@ bool parse_boolean(std::string_view text, std::string_view option) {
 
 }  // namespace
 
-std::span<const LintRule> lint_rules() { return kRules; }
+std::span<const LintRule> lint_rules() {
+  return kRules;
+}
 
 Warning make_warning(std::string_view rule, std::string message, llb::SourceRange range) {
   auto found = std::find_if(kRules.begin(), kRules.end(), [&](const LintRule& known) { return known.name == rule; });

@@ -10,15 +10,15 @@
 #include "frontend/dockerfile/syntax_tree.h"
 #include "frontend/dockerfile/warning.h"
 
-// The linter's rule table, its options, and the rules that need nothing but the typed instructions. Rules that depend on
-// expansion, stage inheritance or images run in the compiler and make their findings with `make_warning`.
+// The linter's rule table, its options, and the rules that need nothing but the typed instructions. Rules that depend
+// on expansion, stage inheritance or images run in the compiler and make their findings with `make_warning`.
 namespace dockerfile {
 
 struct LintRule {
   std::string_view name;
   std::string_view description;
-  std::string_view page;           ///< last part of the documentation's address; empty when there is none
-  bool experimental = false;       ///< off unless asked for
+  std::string_view page;      ///< last part of the documentation's address; empty when there is none
+  bool experimental = false;  ///< off unless asked for
 };
 
 /// All rules, those of the compiler too.
@@ -31,7 +31,7 @@ Warning make_warning(std::string_view rule, std::string message, llb::SourceRang
 struct LintOptions {
   std::set<std::string, std::less<>> skip;
   bool skip_all = false;
-  bool error = false;              ///< findings make the build fail
+  bool error = false;  ///< findings make the build fail
   std::set<std::string, std::less<>> experimental;
   bool experimental_all = false;
 

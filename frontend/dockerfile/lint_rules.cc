@@ -28,8 +28,12 @@ struct Findings {
   }
 };
 
-bool is_lower(std::string_view text) { return util::to_lower(text) == text; }
-bool is_upper(std::string_view text) { return util::to_upper(text) == text; }
+bool is_lower(std::string_view text) {
+  return util::to_lower(text) == text;
+}
+bool is_upper(std::string_view text) {
+  return util::to_upper(text) == text;
+}
 
 void check_from_casing(const Instruction& at, const FromInstruction& from, Findings& findings) {
   if (from.stage_name_text.empty()) return;
@@ -60,7 +64,7 @@ void check_from_platform(const Instruction& at, const FromInstruction& from, Fin
                  from.stage_name.find(platform.architecture) != std::string::npos;
     if (named) return;
   } catch (const util::Error&) {
-    return;   // Fails later, with a better message.
+    return;  // Fails later, with a better message.
   }
   findings.add("FromPlatformFlagConstDisallowed", at,
                "FROM --platform should not use the constant `" + from.platform + "`");
@@ -203,10 +207,10 @@ void check_descriptions(const SyntaxTree& tree, Findings& findings) {
     std::string first = comment.substr(0, comment.find(' '));
     if (is_check_comment(comment) || std::find(names.begin(), names.end(), first) != names.end()) continue;
     std::string example = names.size() == 1 ? names[0] : "<arg_key>";
-    findings.add("InvalidDefinitionDescription", node,
-                 "comment for " + util::to_upper(node.name) + " should follow the format: `# " + example +
-                     " <description>`",
-                 node.range);
+    findings.add(
+        "InvalidDefinitionDescription", node,
+        "comment for " + util::to_upper(node.name) + " should follow the format: `# " + example + " <description>`",
+        node.range);
   }
 }
 

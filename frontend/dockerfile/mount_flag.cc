@@ -36,7 +36,8 @@ auto find_word(const Table& table, std::string_view what, const std::string& tex
   for (const auto& [name, value] : table) {
     if (name == word) return value;
   }
-  throw util::Error("unsupported " + std::string(what) + " " + util::quote(text) + suggestion_text(word, names_of(table)));
+  throw util::Error("unsupported " + std::string(what) + " " + util::quote(text) +
+                    suggestion_text(word, names_of(table)));
 }
 
 std::string_view type_name(MountType type) {
@@ -98,7 +99,7 @@ std::string base_of(std::string_view path) {
 }
 
 struct Field {
-  std::string key;      ///< lower case
+  std::string key;  ///< lower case
   std::string value;
   bool has_value = false;
   std::string text;
@@ -148,7 +149,8 @@ class MountReader {
 
   void require_type(const Field& field, bool allowed) {
     if (allowed) return;
-    throw util::Error("unexpected key '" + field.key + "' for mount type '" + std::string(type_name(spec().type)) + "'");
+    throw util::Error("unexpected key '" + field.key + "' for mount type '" + std::string(type_name(spec().type)) +
+                      "'");
   }
 
   void set_read_only(bool value) {
@@ -287,7 +289,9 @@ MountFlag parse_mount_flag(std::string_view text, const std::function<std::strin
   return reader.finish();
 }
 
-void check_mount_flag(std::string_view text) { parse_fields(text); }
+void check_mount_flag(std::string_view text) {
+  parse_fields(text);
+}
 
 llb::Device parse_device_flag(std::string_view text) {
   llb::Device device;

@@ -15,7 +15,9 @@ namespace dockerfile {
 
 namespace {
 
-void refuse_flags(const SyntaxNode& node) { FlagSet().parse(node.flags); }
+void refuse_flags(const SyntaxNode& node) {
+  FlagSet().parse(node.flags);
+}
 
 void require_argument(const SyntaxNode& node, std::string_view name) {
   if (node.args.empty()) throw util::Error(std::string(name) + " requires at least one argument");
@@ -37,9 +39,13 @@ std::vector<KeyValue> parse_key_values(const SyntaxNode& node, std::string_view 
   return pairs;
 }
 
-InstructionValue parse_env(const SyntaxNode& node) { return EnvInstruction{parse_key_values(node, "ENV")}; }
+InstructionValue parse_env(const SyntaxNode& node) {
+  return EnvInstruction{parse_key_values(node, "ENV")};
+}
 
-InstructionValue parse_label(const SyntaxNode& node) { return LabelInstruction{parse_key_values(node, "LABEL")}; }
+InstructionValue parse_label(const SyntaxNode& node) {
+  return LabelInstruction{parse_key_values(node, "LABEL")};
+}
 
 // Flags of ARG, STOPSIGNAL and HEALTHCHECK NONE are not looked at (FEATURES.md D11).
 InstructionValue parse_arg(const SyntaxNode& node) {

@@ -3,7 +3,8 @@
 #include "frontend/dockerfile/instruction.h"
 #include "frontend/dockerfile/syntax_tree.h"
 
-// Nodes of the syntax tree -> typed instructions: flags, arity, values. All throw util::Error; the caller knows the place.
+// Nodes of the syntax tree -> typed instructions: flags, arity, values. All throw util::Error; the caller knows the
+// place.
 namespace dockerfile {
 
 /// Any instruction. Of a FROM, the comment that describes the stage goes to Stage::comment (see `find_description`).

@@ -183,7 +183,7 @@ std::string ShellPattern::replace_all(std::string_view value, std::string_view r
   Characters characters = characters_of(value);
   check_work(characters.size(), tokens_.size());
   std::string result;
-  std::size_t copied = 0;      // characters
+  std::size_t copied = 0;  // characters
   std::size_t copied_bytes = 0;
   for (std::size_t from = 0; from <= characters.size();) {
     std::optional<Match> match = search(characters, from);

@@ -24,8 +24,8 @@ class ShellPattern {
 
   /// With the first match replaced.
   std::string replace_first(std::string_view value, std::string_view replacement) const;
-  /// With all matches replaced; `$0` and `${0}` in the replacement stand for the match, other `$name` for nothing, `$$` for
-  /// a dollar sign. Throws util::Error when the result is longer than `limit`.
+  /// With all matches replaced; `$0` and `${0}` in the replacement stand for the match, other `$name` for nothing, `$$`
+  /// for a dollar sign. Throws util::Error when the result is longer than `limit`.
   std::string replace_all(std::string_view value, std::string_view replacement, std::size_t limit) const;
 
  private:

@@ -15,23 +15,23 @@
 namespace dockerfile {
 
 struct SyntaxNode {
-  std::string name;                      ///< as written; any word, known or not
-  std::vector<std::string> flags;        ///< "--name[=value]", quotes and escapes processed
-  /// Words with their quotes; one element for shell forms; for ENV and LABEL triples of key, value and "=" (or "" in the
-  /// old form); for ONBUILD empty, see `trigger`; of an unknown instruction always empty.
+  std::string name;                ///< as written; any word, known or not
+  std::vector<std::string> flags;  ///< "--name[=value]", quotes and escapes processed
+  /// Words with their quotes; one element for shell forms; for ENV and LABEL triples of key, value and "=" (or "" in
+  /// the old form); for ONBUILD empty, see `trigger`; of an unknown instruction always empty.
   std::vector<std::string> args;
-  bool json = false;                     ///< args came from a JSON array
-  std::string original;                  ///< the logical line, continuations joined
-  std::vector<Heredoc> heredocs;         ///< content as in the file, tabs of `<<-` still there
-  std::vector<SyntaxNode> trigger;       ///< ONBUILD: its instruction
-  std::vector<std::string> comments;     ///< comment lines directly above, without '#'
+  bool json = false;                  ///< args came from a JSON array
+  std::string original;               ///< the logical line, continuations joined
+  std::vector<Heredoc> heredocs;      ///< content as in the file, tabs of `<<-` still there
+  std::vector<SyntaxNode> trigger;    ///< ONBUILD: its instruction
+  std::vector<std::string> comments;  ///< comment lines directly above, without '#'
   llb::SourceRange range;
-  int empty_continuation = 0;            ///< line to blame for blank lines inside a continuation; 0 = none
+  int empty_continuation = 0;  ///< line to blame for blank lines inside a continuation; 0 = none
 };
 
 struct SyntaxTree {
-  std::vector<SyntaxNode> nodes;         ///< never empty
-  std::vector<Directive> directives;     ///< as the parser saw them
+  std::vector<SyntaxNode> nodes;      ///< never empty
+  std::vector<Directive> directives;  ///< as the parser saw them
   char escape = '\\';
 };
 

@@ -6,10 +6,11 @@
 // The little of Unicode that the Dockerfile grammar needs: white space around words, letters in variable names.
 namespace dockerfile::unicode {
 
-/// One code point of a text. A byte that is not part of valid UTF-8 is a code point of its own, above the Unicode range.
+/// One code point of a text. A byte that is not part of valid UTF-8 is a code point of its own, above the Unicode
+/// range.
 struct CodePoint {
   char32_t value = 0;
-  std::size_t width = 1;   ///< bytes
+  std::size_t width = 1;  ///< bytes
 };
 
 /// The code point that begins at `position` (inside the text).

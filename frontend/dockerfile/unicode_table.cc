@@ -5,6 +5,7 @@ namespace dockerfile::unicode {
 
 namespace {
 
+// clang-format off
 constexpr Range kLetters[] = {
     {0xaa, 0xaa}, {0xb5, 0xb5}, {0xba, 0xba}, {0xc0, 0xd6}, {0xd8, 0xf6}, {0xf8, 0x2c1}, {0x2c6, 0x2d1},
     {0x2e0, 0x2e4}, {0x2ec, 0x2ec}, {0x2ee, 0x2ee}, {0x370, 0x374}, {0x376, 0x377}, {0x37a, 0x37d}, {0x37f, 0x37f},
@@ -135,9 +136,15 @@ constexpr Range kDigits[] = {
     {0x1e2f0, 0x1e2f9}, {0x1e950, 0x1e959}, {0x1fbf0, 0x1fbf9},
 };
 
+// clang-format on
+
 }  // namespace
 
-std::span<const Range> letter_ranges() { return kLetters; }
-std::span<const Range> digit_ranges() { return kDigits; }
+std::span<const Range> letter_ranges() {
+  return kLetters;
+}
+std::span<const Range> digit_ranges() {
+  return kDigits;
+}
 
 }  // namespace dockerfile::unicode

@@ -7,7 +7,8 @@
 // Ways in which instructions split their arguments.
 namespace dockerfile {
 
-/// Words separated by white space outside quotes (ENV, LABEL, ARG). Quotes and escapes stay; inside `'` nothing escapes.
+/// Words separated by white space outside quotes (ENV, LABEL, ARG). Quotes and escapes stay; inside `'` nothing
+/// escapes.
 std::vector<std::string> split_words(std::string_view text, char escape);
 
 /// Pieces between runs of tabs, blanks and carriage returns, quotes unheeded (FROM, EXPOSE, COPY). Empty text: none.

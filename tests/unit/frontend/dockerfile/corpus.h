@@ -11,7 +11,9 @@
 // Access to the conformance corpus; its tests pass with a message where it is not there.
 namespace corpus {
 
-inline std::filesystem::path path(const std::string& name) { return std::filesystem::path(CORPUS_DIR) / name; }
+inline std::filesystem::path path(const std::string& name) {
+  return std::filesystem::path(CORPUS_DIR) / name;
+}
 
 inline bool present(const std::string& name) {
   if (std::filesystem::exists(path(name))) return true;
@@ -26,6 +28,8 @@ inline std::string read(const std::filesystem::path& file) {
   return text.str();
 }
 
-inline nlohmann::json read_json(const std::string& name) { return nlohmann::json::parse(read(path(name))); }
+inline nlohmann::json read_json(const std::string& name) {
+  return nlohmann::json::parse(read(path(name)));
+}
 
 }  // namespace corpus
