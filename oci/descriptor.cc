@@ -30,7 +30,9 @@ ordered_json to_ordered_json(const Descriptor& descriptor) {
   return value;
 }
 
-json to_json(const Descriptor& descriptor) { return to_ordered_json(descriptor); }
+json to_json(const Descriptor& descriptor) {
+  return to_ordered_json(descriptor);
+}
 
 Platform read_platform(const JsonFields& fields) {
   Platform platform;
@@ -58,11 +60,17 @@ Descriptor read_descriptor(const JsonFields& fields) {
   return descriptor;
 }
 
-Descriptor descriptor_from_json(const json& value) { return read_descriptor(JsonFields(value, "descriptor")); }
+Descriptor descriptor_from_json(const json& value) {
+  return read_descriptor(JsonFields(value, "descriptor"));
+}
 
-bool is_index(std::string_view media_type) { return media_type == kOciIndex || media_type == kDockerIndex; }
+bool is_index(std::string_view media_type) {
+  return media_type == kOciIndex || media_type == kDockerIndex;
+}
 
-bool is_manifest(std::string_view media_type) { return media_type == kOciManifest || media_type == kDockerManifest; }
+bool is_manifest(std::string_view media_type) {
+  return media_type == kOciManifest || media_type == kDockerManifest;
+}
 
 std::string layer_media_type(util::Compression compression, bool docker) {
   std::string base(docker ? kDockerLayer : kOciLayer);

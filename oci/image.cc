@@ -21,15 +21,18 @@ constexpr std::string_view kSchema1 = "application/vnd.docker.distribution.manif
 
 constexpr std::array kTopFields = {"architecture", "author", "config",     "created", "history",
                                    "os",           "rootfs", "os.version", "variant", "os.features"};
-constexpr std::array kConfigFields = {"User",       "ExposedPorts", "Env",        "Entrypoint",  "Cmd",         "Volumes", "WorkingDir",
-                                      "Labels",     "StopSignal",   "ArgsEscaped", "Healthcheck", "OnBuild",     "Shell"};
-// About the container a classic `docker build` committed, and about the cache of that build: not true of what is built on it.
-constexpr std::array kStaleTopFields = {"container",      "container_config", "docker_version",         "id",
-                                        "parent",         "checksum",         "moby.buildkit.cache.v0", "moby.buildkit.buildinfo.v1",
-                                        "Size",           "throwaway"};
-constexpr std::array kStaleConfigFields = {"Hostname",  "Domainname", "AttachStdin",     "AttachStdout", "AttachStderr", "Tty",
-                                           "OpenStdin", "StdinOnce",  "Image",           "MacAddress",   "NetworkDisabled",
-                                           "StopTimeout"};
+constexpr std::array kConfigFields = {"User",        "ExposedPorts", "Env",    "Entrypoint", "Cmd",
+                                      "Volumes",     "WorkingDir",   "Labels", "StopSignal", "ArgsEscaped",
+                                      "Healthcheck", "OnBuild",      "Shell"};
+// About the container a classic `docker build` committed, and about the cache of that build: not true of what is built
+// on it.
+constexpr std::array kStaleTopFields = {
+    "container", "container_config", "docker_version",         "id",
+    "parent",    "checksum",         "moby.buildkit.cache.v0", "moby.buildkit.buildinfo.v1",
+    "Size",      "throwaway"};
+constexpr std::array kStaleConfigFields = {"Hostname",     "Domainname", "AttachStdin",     "AttachStdout",
+                                           "AttachStderr", "Tty",        "OpenStdin",       "StdinOnce",
+                                           "Image",        "MacAddress", "NetworkDisabled", "StopTimeout"};
 
 /// What is left of an object when the known members are taken away; empty when nothing is.
 template <typename Known, typename Stale>
@@ -182,8 +185,8 @@ ImageConfig image_config_from_json(std::string_view text) {
     config.diff_ids.push_back(*digest);
   }
   for (const JsonFields& entry : fields.objects("history")) {
-    config.history.push_back({entry.text("created"), entry.text("created_by"), entry.text("author"), entry.text("comment"),
-                              entry.boolean("empty_layer")});
+    config.history.push_back({entry.text("created"), entry.text("created_by"), entry.text("author"),
+                              entry.text("comment"), entry.boolean("empty_layer")});
   }
   config.unknown_top = unknown_fields(value, kTopFields, kStaleTopFields);
   config.unknown_config = unknown_fields(fields.member("config"), kConfigFields, kStaleConfigFields);

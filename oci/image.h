@@ -13,7 +13,7 @@
 namespace oci {
 
 struct HistoryEntry {
-  std::string created;      ///< RFC 3339, may be empty
+  std::string created;  ///< RFC 3339, may be empty
   std::string created_by;
   std::string author;
   std::string comment;
@@ -36,9 +36,9 @@ struct ImageConfig {
   std::vector<std::string> os_features;
 
   std::string user;
-  std::vector<std::string> exposed_ports;                 ///< "80/tcp", sorted when written
-  std::vector<std::string> env;                           ///< "K=V" in order
-  std::optional<std::vector<std::string>> entrypoint;     ///< nullopt = null
+  std::vector<std::string> exposed_ports;              ///< "80/tcp", sorted when written
+  std::vector<std::string> env;                        ///< "K=V" in order
+  std::optional<std::vector<std::string>> entrypoint;  ///< nullopt = null
   std::optional<std::vector<std::string>> cmd;
   std::vector<std::string> volumes;
   std::string working_dir;
@@ -49,7 +49,7 @@ struct ImageConfig {
   std::vector<std::string> on_build;
   std::optional<std::vector<std::string>> shell;
 
-  std::vector<util::Digest> diff_ids;                     ///< rootfs.diff_ids
+  std::vector<util::Digest> diff_ids;  ///< rootfs.diff_ids
   std::vector<HistoryEntry> history;
 
   std::string unknown_top;
@@ -58,8 +58,9 @@ struct ImageConfig {
 
 /// Compact JSON, top-level keys sorted and `config` in Go's field order (as BuildKit writes it).
 std::string to_json_text(const ImageConfig& config);
-/// Tolerates null for anything; a wrong type throws util::Error naming the field. Fields that only describe how Docker's
-/// classic builder made that image (container, container_config, Hostname, ...) and its inline cache are dropped.
+/// Tolerates null for anything; a wrong type throws util::Error naming the field. Fields that only describe how
+/// Docker's classic builder made that image (container, container_config, Hostname, ...) and its inline cache are
+/// dropped.
 ImageConfig image_config_from_json(std::string_view text);
 
 /// image-spec manifest.md.

@@ -97,24 +97,27 @@ Descriptor ImageLayout::find(const std::string& tag, const util::Digest& digest)
       descriptor.media_type = manifest_media_type(read_blob(descriptor));
       return descriptor;
     }
-    throw util::Error(fmt::format("find `{}` in OCI layout `{}`: no such image", digest.to_string(), directory_.string()),
-                      contents_hint(top));
+    throw util::Error(
+        fmt::format("find `{}` in OCI layout `{}`: no such image", digest.to_string(), directory_.string()),
+        contents_hint(top));
   }
   std::string wanted = tag.empty() ? "latest" : tag;
   for (const Descriptor& entry : top.manifests) {
     if (has_tag(entry, wanted)) return entry;
   }
   if (tag.empty() && top.manifests.size() == 1) return top.manifests.front();
-  throw util::Error(fmt::format("find `{}` in OCI layout `{}`: no such tag", wanted, directory_.string()), contents_hint(top));
+  throw util::Error(fmt::format("find `{}` in OCI layout `{}`: no such tag", wanted, directory_.string()),
+                    contents_hint(top));
 }
 
 std::string ImageLayout::read_blob(const Descriptor& descriptor) const {
-  return util::with_context(fmt::format("read blob `{}` of OCI layout `{}`", descriptor.digest.to_string(), directory_.string()), [&] {
-    if (descriptor.digest.algorithm() != "sha256") throw util::Error("only sha256 digests are supported");
-    std::string bytes = util::read_file(blob_path(descriptor.digest), kMaxDocument);
-    if (util::sha256_of(bytes) != descriptor.digest) throw util::Error("the content does not have this digest");
-    return bytes;
-  });
+  return util::with_context(
+      fmt::format("read blob `{}` of OCI layout `{}`", descriptor.digest.to_string(), directory_.string()), [&] {
+        if (descriptor.digest.algorithm() != "sha256") throw util::Error("only sha256 digests are supported");
+        std::string bytes = util::read_file(blob_path(descriptor.digest), kMaxDocument);
+        if (util::sha256_of(bytes) != descriptor.digest) throw util::Error("the content does not have this digest");
+        return bytes;
+      });
 }
 
 std::filesystem::path ImageLayout::blob_path(const util::Digest& digest) const {

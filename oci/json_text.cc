@@ -16,12 +16,16 @@ using nlohmann::ordered_json;
 constexpr int kMaxDepth = 128;
 const json kNull;
 
-/// Length of the valid UTF-8 sequence at the start of `text`; 0 when there is none. Surrogates and overlong forms are invalid.
+/// Length of the valid UTF-8 sequence at the start of `text`; 0 when there is none. Surrogates and overlong forms are
+/// invalid.
 size_t sequence_length(std::string_view text) {
   auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   unsigned char first = byte(0);
   if (first < 0x80) return 1;
-  size_t length = first >= 0xC2 && first <= 0xDF ? 2 : first >= 0xE0 && first <= 0xEF ? 3 : first >= 0xF0 && first <= 0xF4 ? 4 : 0;
+  size_t length = first >= 0xC2 && first <= 0xDF   ? 2
+                  : first >= 0xE0 && first <= 0xEF ? 3
+                  : first >= 0xF0 && first <= 0xF4 ? 4
+                                                   : 0;
   if (length == 0 || text.size() < length) return 0;
   unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
   unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
@@ -34,14 +38,29 @@ size_t sequence_length(std::string_view text) {
 
 void append_ascii(std::string& out, char c) {
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\b': out += "\\b"; return;
-    case '\f': out += "\\f"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\b':
+      out += "\\b";
+      return;
+    case '\f':
+      out += "\\f";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   if (c < 0x20 || c == '<' || c == '>' || c == '&') {
     out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
@@ -148,7 +167,9 @@ const json& JsonFields::member(const char* name) const {
   return found == value_.end() ? kNull : *found;
 }
 
-bool JsonFields::has(const char* name) const { return !member(name).is_null(); }
+bool JsonFields::has(const char* name) const {
+  return !member(name).is_null();
+}
 
 std::string JsonFields::text(const char* name) const {
   const json& value = member(name);
@@ -214,6 +235,8 @@ std::vector<JsonFields> JsonFields::objects(const char* name) const {
   return result;
 }
 
-JsonFields JsonFields::object(const char* name) const { return {member(name), path(name)}; }
+JsonFields JsonFields::object(const char* name) const {
+  return {member(name), path(name)};
+}
 
 }  // namespace oci

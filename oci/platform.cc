@@ -14,13 +14,13 @@ namespace oci {
 namespace {
 
 constexpr std::array<std::string_view, 18> kSystems = {
-    "aix", "android", "darwin",  "dragonfly", "freebsd", "hurd",    "illumos", "ios",     "js",
-    "linux", "nacl",  "netbsd",  "openbsd",   "plan9",   "solaris", "wasip1",  "windows", "zos"};
+    "aix",   "android", "darwin", "dragonfly", "freebsd", "hurd",    "illumos", "ios",     "js",
+    "linux", "nacl",    "netbsd", "openbsd",   "plan9",   "solaris", "wasip1",  "windows", "zos"};
 
 constexpr std::array<std::string_view, 25> kArchitectures = {
-    "386",     "amd64",    "arm",        "armbe",        "arm64", "arm64be", "loong64", "mips",  "mipsle",
-    "mips64",  "mips64le", "mips64p32",  "mips64p32le",  "ppc",   "ppc64",   "ppc64le", "riscv", "riscv64",
-    "s390",    "s390x",    "sparc",      "sparc64",      "wasm",  "amd64p32", "loong32"};
+    "386",    "amd64",    "arm",       "armbe",       "arm64", "arm64be",  "loong64", "mips",  "mipsle",
+    "mips64", "mips64le", "mips64p32", "mips64p32le", "ppc",   "ppc64",    "ppc64le", "riscv", "riscv64",
+    "s390",   "s390x",    "sparc",     "sparc64",     "wasm",  "amd64p32", "loong32"};
 
 template <typename List>
 bool contains(const List& list, std::string_view word) {
@@ -34,7 +34,8 @@ bool contains(const List& list, std::string_view word) {
 
 bool valid_part(std::string_view part) {
   return !part.empty() && std::all_of(part.begin(), part.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == '-';
   });
 }
 

@@ -31,16 +31,17 @@ const re2::RE2& tag_pattern() {
   return pattern;
 }
 
-re2::StringPiece piece(std::string_view text) { return {text.data(), text.size()}; }
+re2::StringPiece piece(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why, std::string hint = {}) {
   throw util::Error(fmt::format("parse image name `{}`: invalid reference format: {}", text, why), std::move(hint));
 }
 
 bool is_hex64(std::string_view text) {
-  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
+  return text.size() == 64 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 /// The first component is a host only if it cannot be a repository name: it has a dot or a port, is "localhost", or
@@ -71,7 +72,8 @@ void check_repository(std::string_view text, const std::string& repository) {
   if (repository.size() > kMaxName) refuse(text, "repository name must not be more than 255 characters");
   if (!re2::RE2::FullMatch(piece(repository), repository_pattern())) {
     refuse(text, fmt::format("repository name `{}` may have only letters, digits and single separators (. _ __ -) "
-                             "between them", repository));
+                             "between them",
+                             repository));
   }
 }
 

@@ -12,9 +12,13 @@ namespace {
 
 constexpr std::size_t kMaxManifest = 8u << 20;
 
-bool is_success(int status) { return status >= 200 && status <= 299; }
+bool is_success(int status) {
+  return status >= 200 && status <= 299;
+}
 
-std::string pulling(const Reference& reference) { return fmt::format("pull `{}`", reference.to_string()); }
+std::string pulling(const Reference& reference) {
+  return fmt::format("pull `{}`", reference.to_string());
+}
 
 /// What a manifest request asks for: the digest if there is one, it wins over the tag.
 std::string manifest_target(const Reference& reference) {
@@ -28,7 +32,8 @@ RegistryRequest manifest_request(const Reference& reference, const char* method)
   request.host = reference.domain;
   request.target = manifest_target(reference);
   request.scopes = scope(reference.repository, "pull");
-  request.headers.emplace_back("Accept", fmt::format("{}, {}, {}, {}", kOciIndex, kOciManifest, kDockerIndex, kDockerManifest));
+  request.headers.emplace_back("Accept",
+                               fmt::format("{}, {}, {}, {}", kOciIndex, kOciManifest, kDockerIndex, kDockerManifest));
   return request;
 }
 
@@ -37,7 +42,8 @@ RegistryRequest manifest_request(const Reference& reference, const char* method)
   if (error.kind() == RegistryError::Kind::not_found) {
     bool name_unknown = error_of(response).first == "NAME_UNKNOWN";
     std::string what = name_unknown ? "repository" : reference.digest ? "digest" : "tag";
-    throw RegistryError(RegistryError::Kind::not_found, fmt::format("{}: not found (no such {})", pulling(reference), what),
+    throw RegistryError(RegistryError::Kind::not_found,
+                        fmt::format("{}: not found (no such {})", pulling(reference), what),
                         name_unknown ? "check the name of the image" : "check the tag or digest of the image");
   }
   error.add_context(pulling(reference));
@@ -56,7 +62,8 @@ class BlobSink final : public util::Writer {
     skip_ -= drop;
     data = data.subspan(drop);
     if (data.empty()) return;
-    if (data.size() > total() - received_) throw util::Error(fmt::format("longer than the {} bytes announced", blob_.size));
+    if (data.size() > total() - received_)
+      throw util::Error(fmt::format("longer than the {} bytes announced", blob_.size));
     hash_.update(data);
     next_.write(data);
     received_ += data.size();
@@ -154,7 +161,8 @@ ManifestBytes RegistryClient::manifest(const Reference& reference, std::stop_tok
   if (!is_success(response.status)) refuse_manifest(reference, response);
   return util::with_context(pulling(reference), [&] {
     util::Digest digest = util::sha256_of(result.bytes);
-    if (reference.digest && reference.digest.algorithm() != "sha256") throw util::Error("only sha256 digests are supported");
+    if (reference.digest && reference.digest.algorithm() != "sha256")
+      throw util::Error("only sha256 digests are supported");
     util::Digest announced = util::Digest::find(response.header("docker-content-digest").value_or("")).value_or(digest);
     if (reference.digest) announced = reference.digest;
     if (announced.algorithm() == "sha256" && announced != digest) {
@@ -171,7 +179,8 @@ ManifestBytes RegistryClient::manifest(const Reference& reference, std::stop_tok
 Descriptor RegistryClient::head(const Reference& reference, std::stop_token stop) {
   util::HttpResponse response = state_->session.send(manifest_request(reference, "HEAD"), stop);
   Descriptor descriptor;
-  if (auto digest = util::Digest::find(response.header("docker-content-digest").value_or(""))) descriptor.digest = *digest;
+  if (auto digest = util::Digest::find(response.header("docker-content-digest").value_or("")))
+    descriptor.digest = *digest;
   std::string type = response.header("content-type").value_or("");
   descriptor.media_type = util::trim(type.substr(0, type.find(';')));
   bool known = is_index(descriptor.media_type) || is_manifest(descriptor.media_type);
@@ -183,7 +192,8 @@ Descriptor RegistryClient::head(const Reference& reference, std::stop_token stop
   }
   descriptor.size = std::stol(length);
   if (reference.digest && reference.digest != descriptor.digest) {
-    throw util::Error(fmt::format("{}: the registry has `{}` instead", pulling(reference), descriptor.digest.to_string()));
+    throw util::Error(
+        fmt::format("{}: the registry has `{}` instead", pulling(reference), descriptor.digest.to_string()));
   }
   return descriptor;
 }

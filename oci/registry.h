@@ -19,10 +19,10 @@ namespace oci {
 class RegistryError : public util::Error {
  public:
   enum class Kind {
-    unreachable,    ///< no connection, or only temporary faults (5xx, 429) in all tries
-    unauthorized,   ///< 401 or 403; registries answer so for missing repositories too
-    not_found,      ///< 404
-    refused,        ///< any other answer
+    unreachable,   ///< no connection, or only temporary faults (5xx, 429) in all tries
+    unauthorized,  ///< 401 or 403; registries answer so for missing repositories too
+    not_found,     ///< 404
+    refused,       ///< any other answer
   };
   RegistryError(Kind kind, std::string message, std::string hint = {})
       : Error(std::move(message), std::move(hint)), kind_(kind) {}
@@ -43,8 +43,9 @@ using TransferProgress = std::function<void(std::uint64_t current, std::uint64_t
 
 /// Pull and push by the OCI distribution spec 1.1. Plain http for loopback names (localhost, 127.0.0.0/8,
 /// ::1), https otherwise; hosts listed in $BUILDER_INSECURE_REGISTRIES (by commas) may do with http or an unknown
-/// certificate. Authorities and client certificates are taken from /etc/{docker,containers}/certs.d/HOST. Anonymous, basic and bearer authentication (registry_auth). Temporary faults are
-/// retried with back-off; a cut download is resumed with a range. Thread-safe.
+/// certificate. Authorities and client certificates are taken from /etc/{docker,containers}/certs.d/HOST. Anonymous,
+/// basic and bearer authentication (registry_auth). Temporary faults are retried with back-off; a cut download is
+/// resumed with a range. Thread-safe.
 class RegistryClient {
  public:
   RegistryClient();
@@ -68,8 +69,8 @@ class RegistryClient {
                   std::stop_token stop = {});
   /// Uploads in a single PUT; `open` gives a fresh reader for each try.
   void push_blob(const Reference& repository, const Descriptor& blob,
-                 const std::function<std::unique_ptr<util::Reader>()>& open,
-                 const TransferProgress& progress = {}, std::stop_token stop = {});
+                 const std::function<std::unique_ptr<util::Reader>()>& open, const TransferProgress& progress = {},
+                 std::stop_token stop = {});
   /// `reference` with a tag, or with only a digest.
   void push_manifest(const Reference& reference, const ManifestBytes& manifest, std::stop_token stop = {});
 

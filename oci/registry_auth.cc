@@ -197,11 +197,14 @@ struct CredentialStore::State {
 };
 
 CredentialStore::CredentialStore() : state_(std::make_unique<State>(std::nullopt)) {}
-CredentialStore::CredentialStore(std::vector<std::filesystem::path> files) : state_(std::make_unique<State>(std::move(files))) {}
+CredentialStore::CredentialStore(std::vector<std::filesystem::path> files)
+    : state_(std::make_unique<State>(std::move(files))) {}
 CredentialStore::CredentialStore(CredentialStore&&) noexcept = default;
 CredentialStore::~CredentialStore() = default;
 
-std::optional<Credential> CredentialStore::find(const std::string& host) { return state_->find(host); }
+std::optional<Credential> CredentialStore::find(const std::string& host) {
+  return state_->find(host);
+}
 
 namespace {
 
@@ -236,7 +239,8 @@ class ChallengeScanner {
     while (!text_.empty() && (text_.front() == ' ' || text_.front() == '\t')) text_.remove_prefix(1);
   }
   void skip_separators() {
-    while (!text_.empty() && (text_.front() == ' ' || text_.front() == '\t' || text_.front() == ',')) text_.remove_prefix(1);
+    while (!text_.empty() && (text_.front() == ' ' || text_.front() == '\t' || text_.front() == ','))
+      text_.remove_prefix(1);
   }
   std::string token() {
     size_t end = text_.find_first_of(" \t,=\"");
@@ -273,6 +277,8 @@ class ChallengeScanner {
 
 }  // namespace
 
-std::vector<AuthChallenge> parse_challenges(const std::string& header) { return ChallengeScanner(header).all(); }
+std::vector<AuthChallenge> parse_challenges(const std::string& header) {
+  return ChallengeScanner(header).all();
+}
 
 }  // namespace oci

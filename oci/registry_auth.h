@@ -11,12 +11,13 @@ namespace oci {
 struct Credential {
   std::string user;
   std::string password;
-  std::string identity_token;   ///< OAuth2 refresh token, instead of the password
-  std::string registry_token;   ///< ready bearer token, instead of all the others
+  std::string identity_token;  ///< OAuth2 refresh token, instead of the password
+  std::string registry_token;  ///< ready bearer token, instead of all the others
 };
 
-/// Credentials of `$DOCKER_CONFIG/config.json` (default ~/.docker): auths, credHelpers, credsStore; what is not there is looked
-/// for in `$REGISTRY_AUTH_FILE` and `$XDG_RUNTIME_DIR/containers/auth.json`. Read once, on first use. Thread-safe. Never logged.
+/// Credentials of `$DOCKER_CONFIG/config.json` (default ~/.docker): auths, credHelpers, credsStore; what is not there
+/// is looked for in `$REGISTRY_AUTH_FILE` and `$XDG_RUNTIME_DIR/containers/auth.json`. Read once, on first use.
+/// Thread-safe. Never logged.
 class CredentialStore {
  public:
   CredentialStore();
@@ -35,7 +36,7 @@ class CredentialStore {
 
 /// One `WWW-Authenticate` challenge.
 struct AuthChallenge {
-  std::string scheme;           ///< lower case: "bearer", "basic"
+  std::string scheme;  ///< lower case: "bearer", "basic"
   std::string realm, service, scope, error;
 };
 /// Any text is accepted; what is malformed is left out.

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <filesystem>
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "oci/json_text.h"
@@ -89,7 +89,8 @@ std::string merge_scopes(const std::string& scopes, const std::string& asked) {
   std::string merged = scopes;
   std::vector<std::string> have = util::split(scopes, ' ');
   for (const std::string& scope : util::split(asked, ' ')) {
-    if (!scope.empty() && std::find(have.begin(), have.end(), scope) == have.end()) merged += (merged.empty() ? "" : " ") + scope;
+    if (!scope.empty() && std::find(have.begin(), have.end(), scope) == have.end())
+      merged += (merged.empty() ? "" : " ") + scope;
   }
   return merged;
 }
@@ -103,7 +104,8 @@ void check_realm(const std::string& realm, const RegistryEndpoint& endpoint) {
                                   endpoint.authority, util::display_url(realm)));
 }
 
-util::HttpRequest token_request(const AuthChallenge& challenge, const std::string& scopes, const Credential* credential) {
+util::HttpRequest token_request(const AuthChallenge& challenge, const std::string& scopes,
+                                const Credential* credential) {
   util::HttpRequest request;
   request.connect_timeout = std::chrono::seconds(10);
   if (credential != nullptr && !credential->identity_token.empty()) {
@@ -185,8 +187,8 @@ std::string RegistryHost::authorization(const std::string& scopes, std::stop_tok
   return obtain(scopes, *challenge_, stop);
 }
 
-std::string RegistryHost::reauthorize(const std::string& scopes, const std::string& used, const util::HttpResponse& refusal,
-                                      std::stop_token stop) {
+std::string RegistryHost::reauthorize(const std::string& scopes, const std::string& used,
+                                      const util::HttpResponse& refusal, std::stop_token stop) {
   std::optional<AuthChallenge> challenge = best_challenge(refusal);
   if (!challenge) return {};
   std::lock_guard lock(mutex_);
@@ -235,7 +237,8 @@ RegistryHost::Token RegistryHost::fetch_token(const std::string& scopes, const A
   if (response.status < 200 || response.status > 299) {
     RegistryError error = status_error(name_, response);
     error.add_context(fmt::format("authenticate at `{}`", authority_of(request.url)));
-    if (credential != nullptr) error.set_hint(fmt::format("the stored credentials were refused; run `docker login {}` again", name_));
+    if (credential != nullptr)
+      error.set_hint(fmt::format("the stored credentials were refused; run `docker login {}` again", name_));
     throw error;
   }
   nlohmann::json value = parse_object(response.body, fmt::format("token from `{}`", authority_of(request.url)));

@@ -19,9 +19,9 @@ namespace oci {
 
 /// How one registry is reached: its real name, scheme and certificates.
 struct RegistryEndpoint {
-  std::string authority;        ///< "registry-1.docker.io", "localhost:5000"
-  std::string scheme;           ///< "http", "https"
-  bool insecure = false;        ///< listed in $BUILDER_INSECURE_REGISTRIES
+  std::string authority;  ///< "registry-1.docker.io", "localhost:5000"
+  std::string scheme;     ///< "http", "https"
+  bool insecure = false;  ///< listed in $BUILDER_INSECURE_REGISTRIES
   std::string ca_file, client_cert, client_key;
 
   /// For the host of a reference.
@@ -57,7 +57,7 @@ class RegistryHost {
 
   struct Token {
     std::string header;
-    std::int64_t expires = 0;   ///< nanoseconds
+    std::int64_t expires = 0;  ///< nanoseconds
   };
 
   const std::string name_;

@@ -11,9 +11,13 @@ namespace {
 
 constexpr int kMaxRedirects = 5;
 
-std::string pushing(const Reference& reference) { return fmt::format("push `{}`", reference.to_string()); }
+std::string pushing(const Reference& reference) {
+  return fmt::format("push `{}`", reference.to_string());
+}
 
-std::string upload_scope(const Reference& reference) { return scope(reference.repository, "pull,push"); }
+std::string upload_scope(const Reference& reference) {
+  return scope(reference.repository, "pull,push");
+}
 
 std::string location_of(const util::HttpResponse& response, const std::string& origin) {
   auto location = response.header("location");
@@ -43,7 +47,8 @@ class ReportingReader final : public util::Reader {
 };
 
 std::string with_digest(const std::string& url, const util::Digest& digest) {
-  return fmt::format("{}{}digest={}", url, url.find('?') == std::string::npos ? '?' : '&', percent_encode(digest.to_string()));
+  return fmt::format("{}{}digest={}", url, url.find('?') == std::string::npos ? '?' : '&',
+                     percent_encode(digest.to_string()));
 }
 
 /// PUTs to an upload URL. A redirect is followed here, because the body has to be opened anew.
@@ -84,13 +89,13 @@ bool RegistryClient::has_blob(const Reference& repository, const util::Digest& d
   throw error;
 }
 
-bool RegistryClient::mount_blob(const Reference& repository, const util::Digest& digest, const std::string& from_repository,
-                                std::stop_token stop) {
+bool RegistryClient::mount_blob(const Reference& repository, const util::Digest& digest,
+                                const std::string& from_repository, std::stop_token stop) {
   RegistryRequest request;
   request.method = "POST";
   request.host = repository.domain;
-  request.target = fmt::format("/v2/{}/blobs/uploads/?mount={}&from={}", repository.repository, percent_encode(digest.to_string()),
-                               percent_encode(from_repository));
+  request.target = fmt::format("/v2/{}/blobs/uploads/?mount={}&from={}", repository.repository,
+                               percent_encode(digest.to_string()), percent_encode(from_repository));
   request.scopes = upload_scope(repository);
   if (from_repository != repository.repository) request.scopes += " " + scope(from_repository, "pull");
   util::HttpResponse response = state_->session.send(request, stop);
@@ -104,8 +109,8 @@ bool RegistryClient::mount_blob(const Reference& repository, const util::Digest&
 }
 
 void RegistryClient::push_blob(const Reference& repository, const Descriptor& blob,
-                               const std::function<std::unique_ptr<util::Reader>()>& open, const TransferProgress& progress,
-                               std::stop_token stop) {
+                               const std::function<std::unique_ptr<util::Reader>()>& open,
+                               const TransferProgress& progress, std::stop_token stop) {
   RegistrySession& session = state_->session;
   RetryPolicy retry = session.retry_policy(stop);
   RegistryRequest request;
@@ -118,7 +123,8 @@ void RegistryClient::push_blob(const Reference& repository, const Descriptor& bl
   request.follow_redirects = false;
   auto slot = session.host(repository.domain).transfer_slot(stop);
   std::string upload;
-  if (auto opened = state_->opened_uploads.lock()->extract({repository.name(), blob.digest.to_string()})) upload = opened.mapped();
+  if (auto opened = state_->opened_uploads.lock()->extract({repository.name(), blob.digest.to_string()}))
+    upload = opened.mapped();
   bool reused = !upload.empty();
   try {
     for (;;) {
@@ -161,9 +167,10 @@ void RegistryClient::push_manifest(const Reference& reference, const ManifestByt
     throw error;
   }
   auto stored = util::Digest::find(response.header("docker-content-digest").value_or(""));
-  if (stored && stored->algorithm() == manifest.descriptor.digest.algorithm() && *stored != manifest.descriptor.digest) {
-    throw util::Error(fmt::format("{}: the registry stored it as `{}` instead of `{}`", pushing(reference), stored->to_string(),
-                                  manifest.descriptor.digest.to_string()));
+  if (stored && stored->algorithm() == manifest.descriptor.digest.algorithm() &&
+      *stored != manifest.descriptor.digest) {
+    throw util::Error(fmt::format("{}: the registry stored it as `{}` instead of `{}`", pushing(reference),
+                                  stored->to_string(), manifest.descriptor.digest.to_string()));
   }
 }
 

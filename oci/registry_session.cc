@@ -72,25 +72,38 @@ class LimitedWriter final : public util::Writer {
 
 std::string_view status_text(int status) {
   switch (status) {
-    case 400: return " bad request";
-    case 401: return " unauthorized";
-    case 403: return " forbidden";
-    case 404: return " not found";
-    case 405: return " method not allowed";
-    case 413: return " content too large";
-    case 429: return " too many requests";
-    case 500: return " internal server error";
-    case 502: return " bad gateway";
-    case 503: return " service unavailable";
-    case 504: return " gateway timeout";
-    default: return "";
+    case 400:
+      return " bad request";
+    case 401:
+      return " unauthorized";
+    case 403:
+      return " forbidden";
+    case 404:
+      return " not found";
+    case 405:
+      return " method not allowed";
+    case 413:
+      return " content too large";
+    case 429:
+      return " too many requests";
+    case 500:
+      return " internal server error";
+    case 502:
+      return " bad gateway";
+    case 503:
+      return " service unavailable";
+    case 504:
+      return " gateway timeout";
+    default:
+      return "";
   }
 }
 
 /// Foreign text for one line of a message.
 std::string printable(std::string text) {
   if (text.size() > kMaxDetail) text.resize(kMaxDetail);
-  std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
   return std::string(util::trim(text));
 }
 
@@ -123,8 +136,8 @@ RegistryHost& RegistrySession::host(const std::string& name) {
 }
 
 util::HttpResponse RegistrySession::perform(const RegistryRequest& request, const RegistryEndpoint& endpoint,
-                                            const std::string& url, const std::string& authorization, util::Writer* sink,
-                                            std::stop_token stop) {
+                                            const std::string& url, const std::string& authorization,
+                                            util::Writer* sink, std::stop_token stop) {
   static util::Counter& requests = util::counter("registry.requests");
   requests.add();
   util::HttpRequest http;
@@ -197,8 +210,10 @@ RegistryError transport_error(const std::string& host, const util::HttpError& fa
     cause.erase(0, quote + 3);
   }
   if (text.find("certificate") != std::string::npos || text.find("ssl") != std::string::npos) {
-    hint = fmt::format("put the registry's authority into /etc/docker/certs.d/{}/ca.crt, or list the host in "
-                       "BUILDER_INSECURE_REGISTRIES", host);
+    hint = fmt::format(
+        "put the registry's authority into /etc/docker/certs.d/{}/ca.crt, or list the host in "
+        "BUILDER_INSECURE_REGISTRIES",
+        host);
   }
   return {RegistryError::Kind::unreachable, fmt::format("connect to registry `{}`: {}", host, cause), hint};
 }
@@ -212,10 +227,12 @@ RegistryError status_error(const std::string& host, const util::HttpResponse& an
       return {RegistryError::Kind::unauthorized, message,
               fmt::format("check the name, or run `docker login{}`: a registry answers so for missing repositories too",
                           host == "docker.io" ? "" : " " + host)};
-    case 404: return {RegistryError::Kind::not_found, message};
+    case 404:
+      return {RegistryError::Kind::not_found, message};
     case 429:
       return {RegistryError::Kind::unreachable, message,
-              fmt::format("the registry limits requests; wait, or run `docker login{}`", host == "docker.io" ? "" : " " + host)};
+              fmt::format("the registry limits requests; wait, or run `docker login{}`",
+                          host == "docker.io" ? "" : " " + host)};
     default:
       return {is_temporary(answer.status) ? RegistryError::Kind::unreachable : RegistryError::Kind::refused, message};
   }
@@ -236,7 +253,8 @@ std::pair<std::string, std::string> error_of(const util::HttpResponse& answer) {
 std::string percent_encode(std::string_view text) {
   std::string out;
   for (char c : text) {
-    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+                 c == '_' || c == '~';
     if (plain) {
       out += c;
     } else {

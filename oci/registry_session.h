@@ -19,13 +19,13 @@ namespace oci {
 
 struct RegistryRequest {
   std::string method = "GET";
-  std::string host;                                          ///< as in the reference
-  std::string target;                                        ///< "/v2/…" or an absolute URL
-  std::string scopes;                                        ///< of the token, separated by blanks
+  std::string host;    ///< as in the reference
+  std::string target;  ///< "/v2/…" or an absolute URL
+  std::string scopes;  ///< of the token, separated by blanks
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  std::function<std::unique_ptr<util::Reader>()> open;       ///< streamed body, opened once per try
-  std::uint64_t size = 0;                                    ///< of the streamed body
+  std::function<std::unique_ptr<util::Reader>()> open;  ///< streamed body, opened once per try
+  std::uint64_t size = 0;                               ///< of the streamed body
   bool follow_redirects = true;
 };
 

@@ -63,7 +63,8 @@ ImageOrigin ImageOrigin::parse(const std::string& origin, cache::ContentStore& c
   return result;
 }
 
-ImageOrigin::ImageOrigin(const oci::ImageLocation& location, cache::ContentStore& content, oci::RegistryClient& registry)
+ImageOrigin::ImageOrigin(const oci::ImageLocation& location, cache::ContentStore& content,
+                         oci::RegistryClient& registry)
     : ImageOrigin(content, registry) {
   if (location.kind == oci::ImageLocation::Kind::layout) {
     layout_path_ = location.layout_path;
@@ -92,7 +93,7 @@ std::optional<std::string> ImageOrigin::stored(const util::Digest& digest) const
   try {
     return content_.read(digest);
   } catch (const util::Error& error) {
-    util::log_warning(error.message());   // damaged; it is fetched again
+    util::log_warning(error.message());  // damaged; it is fetched again
     return std::nullopt;
   }
 }
@@ -127,7 +128,8 @@ oci::ManifestBytes ImageOrigin::top(std::stop_token stop) const {
 
 std::string ImageOrigin::config(const oci::Descriptor& descriptor, std::stop_token stop) const {
   if (auto bytes = stored(descriptor.digest)) return *bytes;
-  if (descriptor.size > kMaxConfig) throw util::Error(fmt::format("image config of {} bytes is too large", descriptor.size));
+  if (descriptor.size > kMaxConfig)
+    throw util::Error(fmt::format("image config of {} bytes is too large", descriptor.size));
   util::StringWriter received;
   if (!layout_) registry_.fetch_blob(reference_, descriptor, received, {}, stop);
   std::string bytes = layout_ ? layout_->read_blob(descriptor) : received.take();
@@ -145,7 +147,8 @@ void ImageOrigin::blob(const oci::Descriptor& descriptor, util::ProgressTask* ta
       writer.commit();
     });
   } else {
-    registry_.fetch_blob(reference_, descriptor, writer, [&](std::uint64_t current, std::uint64_t) { report(current); }, stop);
+    registry_.fetch_blob(
+        reference_, descriptor, writer, [&](std::uint64_t current, std::uint64_t) { report(current); }, stop);
     writer.commit();
   }
   report.done();

@@ -13,8 +13,8 @@
 
 namespace source {
 
-/// Where the documents and blobs of one image come from: a registry or an OCI layout. What is fetched goes through the content
-/// store, so that it is asked for only once.
+/// Where the documents and blobs of one image come from: a registry or an OCI layout. What is fetched goes through the
+/// content store, so that it is asked for only once.
 class ImageOrigin {
  public:
   /// As registered with a layer: an image name, or "layout:/path".

@@ -52,7 +52,9 @@ std::string available(const oci::ImageIndex& index) {
 }
 
 /// May an image of this machine stand in for what the registry would say?
-bool may_stand_in(const RegistryError& error) { return error.kind() != RegistryError::Kind::refused; }
+bool may_stand_in(const RegistryError& error) {
+  return error.kind() != RegistryError::Kind::refused;
+}
 
 }  // namespace
 
@@ -76,10 +78,12 @@ struct ImageSource::State {
   oci::ResolvedImage resolve(const ImageLocation& location, const oci::Platform& platform);
   util::Digest find_top(const ImageOrigin& origin, const oci::Platform& platform, util::ProgressTask& task);
   util::Digest ask_registry(const ImageOrigin& origin, const oci::Platform& platform);
-  std::optional<util::Digest> stand_in(const ImageOrigin& origin, const oci::Platform& platform, const RegistryError& error);
+  std::optional<util::Digest> stand_in(const ImageOrigin& origin, const oci::Platform& platform,
+                                       const RegistryError& error);
   std::optional<util::Digest> remembered(const oci::Reference& reference, const oci::Platform& platform);
   bool complete(const util::Digest& top, const oci::Platform& platform);
-  Image load(const ImageOrigin& origin, const util::Digest& top, const oci::Platform* platform, std::stop_token stop) const;
+  Image load(const ImageOrigin& origin, const util::Digest& top, const oci::Platform* platform,
+             std::stop_token stop) const;
   std::shared_ptr<std::mutex> transfer_mutex(const util::Digest& digest);
   void download(const oci::Descriptor& blob, const std::string& origin, util::ProgressTask* task, std::stop_token stop);
 };
@@ -93,8 +97,9 @@ Image ImageSource::State::load(const ImageOrigin& origin, const util::Digest& to
     oci::ImageIndex index = oci::image_index_from_json(bytes);
     const oci::Descriptor* entry = platform == nullptr ? nullptr : oci::select_platform(index, *platform);
     if (entry == nullptr) {
-      throw util::Error(fmt::format("no image for platform `{}`", platform == nullptr ? "unknown" : platform->to_string()),
-                        available(index));
+      throw util::Error(
+          fmt::format("no image for platform `{}`", platform == nullptr ? "unknown" : platform->to_string()),
+          available(index));
     }
     if (depth == kMaxNesting) throw util::Error("image indexes are nested too deeply");
     digest = entry->digest;
@@ -105,9 +110,10 @@ Image ImageSource::State::load(const ImageOrigin& origin, const util::Digest& to
   image.manifest = oci::manifest_from_json(bytes);
   image.config = oci::image_config_from_json(origin.config(image.manifest.config, stop));
   if (image.manifest.layers.size() != image.config.diff_ids.size()) {
-    throw util::Error(fmt::format("the manifest has {} layers, but the config {} (type `{}`)", image.manifest.layers.size(),
-                                  image.config.diff_ids.size(), image.manifest.config.media_type),
-                      "this is not a container image");
+    throw util::Error(
+        fmt::format("the manifest has {} layers, but the config {} (type `{}`)", image.manifest.layers.size(),
+                    image.config.diff_ids.size(), image.manifest.config.media_type),
+        "this is not a container image");
   }
   return image;
 }
@@ -124,7 +130,7 @@ bool ImageSource::State::complete(const util::Digest& top, const oci::Platform& 
       }
       oci::ImageIndex index = oci::image_index_from_json(bytes);
       const oci::Descriptor* entry = oci::select_platform(index, platform);
-      if (entry == nullptr) return true;   // for sure: the error needs no request either
+      if (entry == nullptr) return true;  // for sure: the error needs no request either
       digest = entry->digest;
     }
   } catch (const util::Error&) {
@@ -133,7 +139,8 @@ bool ImageSource::State::complete(const util::Digest& top, const oci::Platform& 
   return false;
 }
 
-std::optional<util::Digest> ImageSource::State::remembered(const oci::Reference& reference, const oci::Platform& platform) {
+std::optional<util::Digest> ImageSource::State::remembered(const oci::Reference& reference,
+                                                           const oci::Platform& platform) {
   auto fact = records.find_fact(fact_key(reference, platform));
   if (!fact) return std::nullopt;
   return util::Digest::find(fact->first);
@@ -163,7 +170,8 @@ std::optional<util::Digest> ImageSource::State::stand_in(const ImageOrigin& orig
   return known;
 }
 
-util::Digest ImageSource::State::find_top(const ImageOrigin& origin, const oci::Platform& platform, util::ProgressTask& task) {
+util::Digest ImageSource::State::find_top(const ImageOrigin& origin, const oci::Platform& platform,
+                                          util::ProgressTask& task) {
   if (origin.is_layout()) return origin.top(options.stop).descriptor.digest;
   if (const util::Digest& digest = origin.reference().digest) {
     if (content.contains(digest)) local_manifests.lock()->insert(digest);
@@ -182,16 +190,15 @@ util::Digest ImageSource::State::find_top(const ImageOrigin& origin, const oci::
 
 oci::ResolvedImage ImageSource::State::resolve(const ImageLocation& location, const oci::Platform& platform) {
   bool layout = location.kind == ImageLocation::Kind::layout;
-  std::string name = layout ? fmt::format("oci-layout://{}{}{}", location.layout_path, location.layout_tag.empty() ? "" : ":",
-                                          location.layout_tag)
+  std::string name = layout ? fmt::format("oci-layout://{}{}{}", location.layout_path,
+                                          location.layout_tag.empty() ? "" : ":", location.layout_tag)
                             : oci::Reference::parse(location.reference).to_string();
   util::ProgressTask task(progress, "[internal] load metadata for " + name);
   try {
     ImageOrigin origin(location, content, registry);
     util::Digest top = find_top(origin, platform, task);
-    Image image = util::with_context(fmt::format("load image `{}`", name), [&] {
-      return load(origin, top, &platform, options.stop);
-    });
+    Image image = util::with_context(fmt::format("load image `{}`", name),
+                                     [&] { return load(origin, top, &platform, options.stop); });
     if (local_manifests.lock()->contains(top)) local_manifests.lock()->insert(image.digest);
     task.done();
     return {location, image.digest, top, std::move(image.config)};
@@ -202,7 +209,8 @@ oci::ResolvedImage ImageSource::State::resolve(const ImageLocation& location, co
 }
 
 ImageSource::ImageSource(cache::ContentStore& content, cache::LayerStore& layers, cache::ImageStore& images,
-                         cache::RecordStore& records, oci::RegistryClient& registry, util::ProgressSink& progress, Options options)
+                         cache::RecordStore& records, oci::RegistryClient& registry, util::ProgressSink& progress,
+                         Options options)
     : state_(new State{content, layers, images, records, registry, progress, std::move(options)}) {}
 ImageSource::~ImageSource() = default;
 
@@ -247,9 +255,8 @@ Pin ImageSource::pin(const llb::SourceOp& op, util::ProgressTask*, std::stop_tok
 cache::Result ImageSource::fetch(const llb::SourceOp& op, const Pin& pin, util::ProgressTask*, std::stop_token stop) {
   const auto& source = std::get<llb::ImageSource>(op);
   ImageOrigin origin(source.location, state_->content, state_->registry);
-  Image image = util::with_context(fmt::format("load image `{}`", origin.display()), [&] {
-    return state_->load(origin, pin.digest, &source.platform, stop);
-  });
+  Image image = util::with_context(fmt::format("load image `{}`", origin.display()),
+                                   [&] { return state_->load(origin, pin.digest, &source.platform, stop); });
   bool local = state_->local_manifests.lock()->contains(image.digest);
   cache::Result result;
   for (std::size_t i = 0; i < image.manifest.layers.size(); ++i) {

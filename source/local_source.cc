@@ -43,9 +43,8 @@ cache::Result LocalSource::fetch(const llb::SourceOp& op, const Pin&, util::Prog
   if (!tree) {
     std::shared_ptr<cache::StatCache>& stats = opened->stats[local.path];
     if (!stats) stats = std::make_shared<cache::StatCache>(state_->stat_directory, local.path);
-    tree = util::with_context(fmt::format("load `{}`", local.name), [&] {
-      return std::make_shared<const LocalTree>(local.path, local.exclude, stats);
-    });
+    tree = util::with_context(fmt::format("load `{}`", local.name),
+                              [&] { return std::make_shared<const LocalTree>(local.path, local.exclude, stats); });
   }
   cache::Result result;
   result.tree = tree;

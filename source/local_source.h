@@ -7,8 +7,9 @@
 
 namespace source {
 
-/// Local directories, read in place. `fetch` yields a cache::Tree over the directory: owners 0:0, ignore patterns applied, sockets
-/// as empty files, no xattrs, links never followed out of it; entries are looked at only when asked for, digests come from a cache::StatCache.
+/// Local directories, read in place. `fetch` yields a cache::Tree over the directory: owners 0:0, ignore patterns
+/// applied, sockets as empty files, no xattrs, links never followed out of it; entries are looked at only when asked
+/// for, digests come from a cache::StatCache.
 class LocalSource final : public Source {
  public:
   /// `stat_directory`: where the stat caches live.

@@ -186,7 +186,8 @@ std::unique_ptr<util::Reader> LocalTree::open(const std::string& path) const {
     throw util::Error(fmt::format("read `{}` in `{}`: no such file or directory", path, name_));
   }
   if (found->type == FileType::socket) return std::make_unique<util::StringReader>("");
-  if (found->type != FileType::regular) throw util::Error(fmt::format("read `{}` in `{}`: not a regular file", path, name_));
+  if (found->type != FileType::regular)
+    throw util::Error(fmt::format("read `{}` in `{}`: not a regular file", path, name_));
   static util::Counter& count = util::counter("context.files_read");
   count.add();
   // Not blocking, in case a pipe took the place of the file.
@@ -212,7 +213,8 @@ util::Digest LocalTree::hash(const std::string& path) const {
   // Remembered only if the file is still the one that was looked at: it may be changing right now.
   Stat before = stat(path);
   Stat after = util::find_stat_at(root_.get(), path);
-  if (before && after && after->type == FileType::regular && same_file(*before, *after)) stats_->put(path, *after, digest);
+  if (before && after && after->type == FileType::regular && same_file(*before, *after))
+    stats_->put(path, *after, digest);
   return digest;
 }
 

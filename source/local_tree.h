@@ -18,12 +18,13 @@
 namespace source {
 
 /// A directory of this machine as a tree, read in place: owners 0:0, no xattrs, sockets as empty files, ignore patterns
-/// applied, links never followed. An entry is looked at when it is asked for, once; what was seen stays as it was seen for the
-/// life of the tree. Thread-safe.
+/// applied, links never followed. An entry is looked at when it is asked for, once; what was seen stays as it was seen
+/// for the life of the tree. Thread-safe.
 class LocalTree final : public cache::Tree {
  public:
   /// `stats` remembers digests. Throws util::Error when `directory` is no directory.
-  LocalTree(const std::filesystem::path& directory, std::vector<std::string> exclude, std::shared_ptr<cache::StatCache> stats);
+  LocalTree(const std::filesystem::path& directory, std::vector<std::string> exclude,
+            std::shared_ptr<cache::StatCache> stats);
   ~LocalTree() override;
 
   std::optional<oci::LayerEntry> find(const std::string& path) const override;
@@ -36,11 +37,11 @@ class LocalTree final : public cache::Tree {
   using Stat = std::optional<util::FileStat>;
   /// What is known of one path; members are filled when they are needed.
   struct Node {
-    std::optional<Stat> stat;                              ///< of what is there, hidden or not
+    std::optional<Stat> stat;  ///< of what is there, hidden or not
     std::optional<bool> visible;
     std::optional<std::string> link_target;
     std::optional<util::Digest> digest;
-    std::shared_ptr<const std::vector<util::DirEntry>> children;   ///< hidden ones too
+    std::shared_ptr<const std::vector<util::DirEntry>> children;  ///< hidden ones too
   };
   struct Shard {
     // A bare mutex: a shard is only a part of the map, and is never held while the file system is asked.

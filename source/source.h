@@ -14,8 +14,8 @@ namespace source {
 
 /// What a source was pinned to: the identity of what it yields.
 struct Pin {
-  util::Digest digest;         ///< image: manifest; git: of the commit; http: of the content; empty for a local directory
-  std::string description;     ///< for people
+  util::Digest digest;      ///< image: manifest; git: of the commit; http: of the content; empty for a local directory
+  std::string description;  ///< for people
 };
 
 /// Seam: one kind of graph root.
@@ -25,7 +25,8 @@ class Source {
   /// Cheap; may use the network. Throws util::Error, Cancelled.
   virtual Pin pin(const llb::SourceOp& op, util::ProgressTask* task, std::stop_token stop) = 0;
   /// The result; for an image just the chain of diff ids, registered in the layer store, without moving layer bytes.
-  virtual cache::Result fetch(const llb::SourceOp& op, const Pin& pin, util::ProgressTask* task, std::stop_token stop) = 0;
+  virtual cache::Result fetch(const llb::SourceOp& op, const Pin& pin, util::ProgressTask* task,
+                              std::stop_token stop) = 0;
 };
 
 /// One of each kind; dispatch by variant. References are borrowed and may be null where a kind is not offered.

@@ -37,7 +37,8 @@ void send_all(int fd, std::string_view data) {
 }
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -134,7 +135,9 @@ struct HttpServer::State {
 
 HttpServer::HttpServer(Handler handler) : state_(std::make_unique<State>(std::move(handler))) {}
 HttpServer::~HttpServer() = default;
-int HttpServer::port() const { return state_->port; }
+int HttpServer::port() const {
+  return state_->port;
+}
 
 std::vector<std::string> HttpServer::calls() const {
   std::lock_guard lock(state_->mutex);

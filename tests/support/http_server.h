@@ -13,8 +13,8 @@ namespace test {
 
 struct HttpCall {
   std::string method;
-  std::string target;                             ///< path and query
-  std::map<std::string, std::string> headers;     ///< names in lower case
+  std::string target;                          ///< path and query
+  std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;
 };
 
@@ -22,10 +22,11 @@ struct HttpAnswer {
   int status = 200;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  std::optional<std::size_t> cut_after;           ///< closes the connection after that many bytes of the body
+  std::optional<std::size_t> cut_after;  ///< closes the connection after that many bytes of the body
 };
 
-/// A scripted http server on a loopback port; the handler is called for one request at a time. Stopped by the destructor.
+/// A scripted http server on a loopback port; the handler is called for one request at a time. Stopped by the
+/// destructor.
 class HttpServer {
  public:
   using Handler = std::function<HttpAnswer(const HttpCall&)>;

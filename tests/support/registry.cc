@@ -35,11 +35,13 @@ bool answers(int port) {
 }
 
 std::string configuration(const Registry::Options& options, const TestDir& directory, int port) {
-  std::string text = "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage:\n  filesystem: {rootdirectory: " +
-                     (directory / "data").string() + "}\n  delete: {enabled: true}\n";
+  std::string text =
+      "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage:\n  filesystem: {rootdirectory: " +
+      (directory / "data").string() + "}\n  delete: {enabled: true}\n";
   if (options.read_only) text += "  maintenance: {readonly: {enabled: true}}\n";
   text += "http: {addr: '127.0.0.1:" + std::to_string(port) + "'}\n";
-  if (options.authenticated) text += "auth: {htpasswd: {realm: test, path: " + (directory / "htpasswd").string() + "}}\n";
+  if (options.authenticated)
+    text += "auth: {htpasswd: {realm: test, path: " + (directory / "htpasswd").string() + "}}\n";
   return text;
 }
 
@@ -89,6 +91,8 @@ void Registry::stop() {
   pid_ = -1;
 }
 
-Registry::~Registry() { stop(); }
+Registry::~Registry() {
+  stop();
+}
 
 }  // namespace test

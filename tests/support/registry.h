@@ -9,12 +9,12 @@
 
 namespace test {
 
-/// A real registry (Debian's `docker-registry`) on a loopback port with its data in a directory of its own; killed by the
-/// destructor. Start it with `start`.
+/// A real registry (Debian's `docker-registry`) on a loopback port with its data in a directory of its own; killed by
+/// the destructor. Start it with `start`.
 class Registry {
  public:
   struct Options {
-    bool authenticated = false;   ///< basic authentication as "user" with "secret"
+    bool authenticated = false;  ///< basic authentication as "user" with "secret"
     bool read_only = false;
   };
   /// nullptr, with a MESSAGE, when the program is not installed. Fails the test case when it does not come up.

@@ -16,7 +16,8 @@ class Layout {
     directory_.write("blobs/sha256/" + std::string(digest.hex()), text);
     return {media_type, digest, static_cast<std::int64_t>(text.size()), {}, {}, {}};
   }
-  void add(oci::Descriptor descriptor, const std::string& ref_name, std::string_view annotation = oci::kRefNameAnnotation) {
+  void add(oci::Descriptor descriptor, const std::string& ref_name,
+           std::string_view annotation = oci::kRefNameAnnotation) {
     if (!ref_name.empty()) descriptor.annotations[std::string(annotation)] = ref_name;
     index_.manifests.push_back(std::move(descriptor));
     directory_.write("index.json", oci::to_json_text(index_));

@@ -8,7 +8,9 @@ using oci::match_score;
 using oci::Platform;
 
 namespace {
-std::string parsed(std::string_view text) { return Platform::parse(text).to_string(); }
+std::string parsed(std::string_view text) {
+  return Platform::parse(text).to_string();
+}
 }  // namespace
 
 TEST_CASE("platforms are read with containerd's spellings") {
@@ -33,7 +35,8 @@ TEST_CASE("platforms are read with containerd's spellings") {
 }
 
 TEST_CASE("what is no platform is refused") {
-  for (std::string_view text : {"", "linux/", "/amd64", "a/b/c/d", "linux/*", "linux/am d64", "gibberish", "lin\xffux/amd64"}) {
+  for (std::string_view text :
+       {"", "linux/", "/amd64", "a/b/c/d", "linux/*", "linux/am d64", "gibberish", "lin\xffux/amd64"}) {
     CAPTURE(text);
     CHECK_THROWS_AS(Platform::parse(text), util::Error);
   }

@@ -10,7 +10,9 @@ namespace {
 
 const std::string kDigest = "sha256:" + std::string(64, 'a');
 
-std::string full(const std::string& text) { return Reference::parse(text).to_string(); }
+std::string full(const std::string& text) {
+  return Reference::parse(text).to_string();
+}
 
 std::string refusal(const std::string& text) {
   try {
@@ -21,7 +23,9 @@ std::string refusal(const std::string& text) {
   return "accepted";
 }
 
-bool mentions(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool mentions(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 

@@ -42,10 +42,11 @@ TEST_CASE("credentials are found by host, the Docker Hub under its old address")
   test::TestDir directory;
   std::string hub = util::base64_encode("hub:pa:ss");
   std::string other = util::base64_encode("me:secret");
-  CredentialStore store = store_of(directory, R"({"auths":{"https://index.docker.io/v1/":{"auth":")" + hub +
-                                                  R"("},"https://quay.io/v2/":{"auth":")" + other +
-                                                  R"("},"localhost:5000":{"username":"u","password":"p"},)"
-                                                  R"("token.io":{"identitytoken":"idt"},"bearer.io":{"registrytoken":"rt"},"empty.io":{}}})");
+  CredentialStore store = store_of(
+      directory, R"({"auths":{"https://index.docker.io/v1/":{"auth":")" + hub +
+                     R"("},"https://quay.io/v2/":{"auth":")" + other +
+                     R"("},"localhost:5000":{"username":"u","password":"p"},)"
+                     R"("token.io":{"identitytoken":"idt"},"bearer.io":{"registrytoken":"rt"},"empty.io":{}}})");
   CHECK(store.find("docker.io")->user == "hub");
   CHECK(store.find("docker.io")->password == "pa:ss");
   CHECK(store.find("quay.io")->user == "me");
@@ -86,5 +87,6 @@ TEST_CASE("a credential helper is asked once") {
   CHECK_FALSE(store.find("absent.io"));
   CHECK_THROWS_AS(store.find("broken.io"), util::Error);
   setenv("PATH", path.c_str(), 1);
-  CHECK(std::filesystem::file_size(directory / "log") == std::string("good.io\ntoken.io\nunknown.io\nbroken.io\n").size());
+  CHECK(std::filesystem::file_size(directory / "log") ==
+        std::string("good.io\ntoken.io\nunknown.io\nbroken.io\n").size());
 }

@@ -20,7 +20,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const std::string kManifest = R"({"schemaVersion":2,"config":{"digest":"sha256:)" + std::string(64, '0') + R"(","size":2},"layers":[]})";
+const std::string kManifest =
+    R"({"schemaVersion":2,"config":{"digest":"sha256:)" + std::string(64, '0') + R"(","size":2},"layers":[]})";
 
 /// Points the credential look-up at a directory of the test.
 class DockerConfig {
@@ -84,7 +85,11 @@ RegistryError refusal(F&& f) {
 }
 
 test::HttpAnswer manifest_answer() {
-  return {200, {{"Content-Type", std::string(oci::kOciManifest)}, {"Docker-Content-Digest", util::sha256_of(kManifest).to_string()}}, kManifest, {}};
+  return {200,
+          {{"Content-Type", std::string(oci::kOciManifest)},
+           {"Docker-Content-Digest", util::sha256_of(kManifest).to_string()}},
+          kManifest,
+          {}};
 }
 
 }  // namespace
@@ -150,7 +155,8 @@ TEST_CASE("a registry says what it does not have") {
   CHECK(refusal([&] { client.head(reference); }).kind() == RegistryError::Kind::not_found);
   RegistryError no_blob = refusal([&] { fetch(client, reference, descriptor_of("x")); });
   CHECK(no_blob.kind() == RegistryError::Kind::not_found);
-  CHECK(no_blob.message() == "pull `" + reference.name() + "`: blob `" + util::sha256_of("x").to_string() + "`: not found");
+  CHECK(no_blob.message() ==
+        "pull `" + reference.name() + "`: blob `" + util::sha256_of("x").to_string() + "`: not found");
   // A manifest whose blobs are not there.
   oci::ManifestBytes incomplete = manifest_of(kManifest);
   CHECK(refusal([&] { client.push_manifest(reference, incomplete); }).kind() != RegistryError::Kind::not_found);
@@ -192,7 +198,10 @@ TEST_CASE("a bearer token is fetched for a scope once and used until it is refus
     }
     auto header = call.headers.find("authorization");
     if (header != call.headers.end() && header->second == "Bearer " + valid) return manifest_answer();
-    return {401, {{"WWW-Authenticate", "Bearer realm=\"" + realm + "\",service=\"s 1\",scope=\"repository:app:pull\""}}, "", {}};
+    return {401,
+            {{"WWW-Authenticate", "Bearer realm=\"" + realm + "\",service=\"s 1\",scope=\"repository:app:pull\""}},
+            "",
+            {}};
   });
   realm = server.url("/token?x=1");
   Reference reference = Reference::parse(server.host() + "/app:v1");
@@ -237,7 +246,10 @@ TEST_CASE("a refused token ends in an error, not in a loop") {
   std::string realm;
   test::HttpServer server([&](const test::HttpCall& call) -> test::HttpAnswer {
     if (call.target.starts_with("/token")) return {200, {}, R"({"access_token":"t"})", {}};
-    return {401, {{"WWW-Authenticate", "Bearer realm=\"" + realm + "\",service=s"}}, R"({"errors":[{"code":"DENIED","message":"go\naway"}]})", {}};
+    return {401,
+            {{"WWW-Authenticate", "Bearer realm=\"" + realm + "\",service=s"}},
+            R"({"errors":[{"code":"DENIED","message":"go\naway"}]})",
+            {}};
   });
   realm = server.url("/token");
   DockerConfig anonymous;
@@ -272,10 +284,13 @@ TEST_CASE("temporary faults are tried again, at most five times") {
 }
 
 TEST_CASE("a long Retry-After is not waited for") {
-  test::HttpServer server([](const test::HttpCall&) -> test::HttpAnswer { return {429, {{"Retry-After", "3600"}}, "", {}}; });
+  test::HttpServer server([](const test::HttpCall&) -> test::HttpAnswer {
+    return {429, {{"Retry-After", "3600"}}, "", {}};
+  });
   DockerConfig anonymous;
   RegistryClient client;
-  CHECK(refusal([&] { client.manifest(Reference::parse(server.host() + "/app:v1")); }).kind() == RegistryError::Kind::unreachable);
+  CHECK(refusal([&] { client.manifest(Reference::parse(server.host() + "/app:v1")); }).kind() ==
+        RegistryError::Kind::unreachable);
   CHECK(server.calls().size() == 1);
 }
 
@@ -292,7 +307,9 @@ TEST_CASE("an unreachable registry is reported soon") {
 }
 
 TEST_CASE("waiting for another try ends with a stop request") {
-  test::HttpServer server([](const test::HttpCall&) -> test::HttpAnswer { return {503, {{"Retry-After", "20"}}, "", {}}; });
+  test::HttpServer server([](const test::HttpCall&) -> test::HttpAnswer {
+    return {503, {{"Retry-After", "20"}}, "", {}};
+  });
   DockerConfig anonymous;
   RegistryClient client;
   std::stop_source source;
@@ -339,7 +356,8 @@ TEST_CASE("damaged bytes are noticed") {
   sent = "wrong";
   CHECK(refusal([&] { fetch(client, reference, blob); }).message().find("damaged: its digest is") != std::string::npos);
   sent = "right and more";
-  CHECK(refusal([&] { fetch(client, reference, blob); }).message().find("longer than the 5 bytes announced") != std::string::npos);
+  CHECK(refusal([&] { fetch(client, reference, blob); }).message().find("longer than the 5 bytes announced") !=
+        std::string::npos);
   sent = "ri";
   CHECK(refusal([&] { fetch(client, reference, blob); }).kind() == RegistryError::Kind::unreachable);
   Reference pinned = Reference::parse(server.host() + "/app@" + util::sha256_of(kManifest).to_string());

@@ -1,0 +1,194 @@
+#include "source/local_tree.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/support/test_dir.h"
+#include "util/error.h"
+#include "util/stats.h"
+
+using source::LocalTree;
+using util::FileType;
+using Names = std::vector<std::string>;
+
+namespace {
+
+LocalTree tree_of(const test::TestDir& directory, std::vector<std::string> exclude = {}) {
+  return LocalTree(directory / "tree", std::move(exclude),
+                   std::make_shared<cache::StatCache>(directory / "stats", directory / "tree"));
+}
+
+std::string content(const LocalTree& tree, const std::string& path) {
+  auto reader = tree.open(path);
+  return util::read_all(*reader);
+}
+
+/// As if the file were old, so that its digest is trusted.
+void age(const std::filesystem::path& file) {
+  timespec times[2] = {{1'000'000'000, 0}, {1'000'000'000, 123}};
+  utimensat(AT_FDCWD, file.c_str(), times, AT_SYMLINK_NOFOLLOW);
+}
+
+}  // namespace
+
+TEST_CASE("entries are shown with owner 0:0, their modes and their times") {
+  test::TestDir directory;
+  directory.write("tree/dir/file", "hello");
+  chmod((directory / "tree/dir/file").c_str(), 04751);
+  chown((directory / "tree/dir/file").c_str(), 1234, 1234);
+  chmod((directory / "tree/dir/file").c_str(), 04751);
+  age(directory / "tree/dir/file");
+  symlink("../outside", (directory / "tree/link").c_str());
+  mkfifo((directory / "tree/pipe").c_str(), 0600);
+  LocalTree tree = tree_of(directory);
+
+  auto file = tree.find("dir/file");
+  REQUIRE(file);
+  CHECK(file->path == "dir/file");
+  CHECK(file->type == FileType::regular);
+  CHECK(file->mode == 04751);
+  CHECK(file->uid == 0);
+  CHECK(file->gid == 0);
+  CHECK(file->size == 5);
+  CHECK(file->mtime == 1'000'000'000'000'000'123);
+  CHECK(file->xattrs.empty());
+  CHECK(tree.find("")->type == FileType::directory);
+  CHECK(tree.find("link")->type == FileType::symlink);
+  CHECK(tree.find("link")->link_target == "../outside");
+  CHECK(tree.find("pipe")->type == FileType::fifo);
+  CHECK_FALSE(tree.find("absent"));
+  CHECK_FALSE(tree.find("dir/file/below"));
+  CHECK(tree.list("") == Names{"dir", "link", "pipe"});
+  CHECK(tree.list("dir") == Names{"file"});
+  CHECK(content(tree, "dir/file") == "hello");
+  CHECK(tree.content_digest("dir/file") == util::sha256_of("hello"));
+  CHECK_THROWS_AS(tree.open("pipe"), util::Error);
+  CHECK_THROWS_AS(tree.open("absent"), util::Error);
+  CHECK_THROWS_AS(tree.list("link"), util::Error);
+}
+
+TEST_CASE("links are never followed, not even inside a path") {
+  test::TestDir directory;
+  directory.write("secret/file", "secret");
+  directory.write("tree/real/file", "inside");
+  symlink((directory / "secret").c_str(), (directory / "tree/out").c_str());
+  symlink("real", (directory / "tree/in").c_str());
+  LocalTree tree = tree_of(directory);
+  CHECK_FALSE(tree.find("out/file"));
+  CHECK_FALSE(tree.find("in/file"));
+  CHECK_THROWS_AS(tree.open("out/file"), util::Error);
+  CHECK_THROWS_AS(tree.open("out"), util::Error);
+  CHECK_THROWS_AS(tree.list("out"), util::Error);
+}
+
+TEST_CASE("a socket is an empty file") {
+  test::TestDir directory;
+  directory.write("tree/file", "");
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::string path = (directory / "tree/socket").string();
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  REQUIRE(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  LocalTree tree = tree_of(directory);
+  CHECK(tree.find("socket")->type == FileType::regular);
+  CHECK(tree.find("socket")->size == 0);
+  CHECK(content(tree, "socket").empty());
+  CHECK(tree.content_digest("socket") == util::sha256_of(""));
+  close(fd);
+}
+
+TEST_CASE("ignored paths are not there, and the pattern that hides them is told") {
+  test::TestDir directory;
+  directory.write("tree/a.log", "");
+  directory.write("tree/b.txt", "");
+  directory.write("tree/node_modules/x/y", "");
+  LocalTree tree = tree_of(directory, {"*.log", "node_modules"});
+  CHECK(tree.list("") == Names{"b.txt"});
+  CHECK_FALSE(tree.find("a.log"));
+  CHECK_FALSE(tree.find("node_modules"));
+  CHECK_FALSE(tree.find("node_modules/x/y"));
+  CHECK_THROWS_AS(tree.open("a.log"), util::Error);
+  CHECK_THROWS_AS(tree.content_digest("node_modules/x/y"), util::Error);
+  CHECK(tree.hidden_by("a.log") == "*.log");
+  CHECK(tree.hidden_by("node_modules/x/y") == "node_modules");
+  CHECK_FALSE(tree.hidden_by("b.txt"));
+  CHECK_FALSE(tree.hidden_by("absent.log"));
+}
+
+TEST_CASE("an ignored directory stays as the way to what is included again below it") {
+  test::TestDir directory;
+  directory.write("tree/docs/guide/keep.md", "k");
+  directory.write("tree/docs/guide/drop.md", "");
+  directory.write("tree/docs/other/drop.md", "");
+  directory.write("tree/src/main.c", "");
+  LocalTree tree = tree_of(directory, {"*", "!docs/guide/keep.md"});
+  CHECK(tree.list("") == Names{"docs"});
+  CHECK(tree.list("docs") == Names{"guide"});
+  CHECK(tree.list("docs/guide") == Names{"keep.md"});
+  CHECK(tree.find("docs")->is_directory());
+  CHECK(content(tree, "docs/guide/keep.md") == "k");
+  CHECK_FALSE(tree.find("docs/other"));
+  CHECK_FALSE(tree.find("src"));
+  // Nothing is left below: the directory is not there either.
+  CHECK(tree_of(directory, {"docs", "!docs/none.md"}).list("") == Names{"src"});
+}
+
+TEST_CASE("an ignored directory is not even looked into when nothing below can come back") {
+  test::TestDir directory;
+  directory.write("tree/big/a/b", "");
+  directory.write("tree/x", "");
+  LocalTree tree = tree_of(directory, {"big", "!x"});
+  chmod((directory / "tree/big").c_str(), 0);
+  auto before = util::counter("context.files_stat").value();
+  CHECK(tree.list("") == Names{"x"});
+  CHECK(util::counter("context.files_stat").value() == before);
+  chmod((directory / "tree/big").c_str(), 0700);
+}
+
+TEST_CASE("an unchanged file is not read again by the next tree") {
+  test::TestDir directory;
+  directory.write("tree/file", "one");
+  std::filesystem::create_directories(directory / "stats");
+  auto stats = std::make_shared<cache::StatCache>(directory / "stats", directory / "tree");
+  util::FileStat stat = util::stat_at(AT_FDCWD, (directory / "tree/file").string());
+  // Recorded as if the file had been older than the racy window.
+  LocalTree first(directory / "tree", {}, stats);
+  CHECK(first.content_digest("file") == util::sha256_of("one"));
+  auto reads = util::counter("context.files_read").value();
+  CHECK(first.content_digest("file") == util::sha256_of("one"));
+  CHECK(util::counter("context.files_read").value() == reads);
+
+  LocalTree second(directory / "tree", {}, stats);
+  bool trusted = stats->find("file", stat).has_value();
+  CHECK(second.content_digest("file") == util::sha256_of("one"));
+  CHECK(util::counter("context.files_read").value() == reads + (trusted ? 0 : 1));
+
+  directory.write("tree/file", "two, and longer");
+  LocalTree third(directory / "tree", {}, stats);
+  CHECK(third.content_digest("file") == util::sha256_of("two, and longer"));
+}
+
+TEST_CASE("what was seen of an entry stays so for the life of a tree") {
+  test::TestDir directory;
+  directory.write("tree/file", "one");
+  LocalTree tree = tree_of(directory);
+  CHECK(tree.find("file")->size == 3);
+  CHECK_FALSE(tree.find("later"));
+  directory.write("tree/file", "longer");
+  directory.write("tree/later", "");
+  CHECK(tree.find("file")->size == 3);
+  CHECK_FALSE(tree.find("later"));
+}
+
+TEST_CASE("a context that is no directory is refused") {
+  test::TestDir directory;
+  directory.write("tree", "");
+  CHECK_THROWS_AS(tree_of(directory), util::Error);
+  test::TestDir empty;
+  CHECK_THROWS_AS(tree_of(empty), util::Error);
+}
