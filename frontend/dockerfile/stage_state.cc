@@ -56,7 +56,7 @@ void StageState::begin() {
 
 std::string StageState::workdir(std::string_view path) const {
   std::string result = join_path(config.working_dir.empty() ? "/" : join_path("/", config.working_dir), path);
-  if (path.ends_with('/') && result != "/") result += '/';
+  if (path.starts_with('/') && path.ends_with('/') && result != "/") result += '/';
   return result;
 }
 

@@ -34,7 +34,7 @@ struct StageState {
 
   /// Prepares a stage that begins here: PATH is always set, the config's environment is the visible one.
   void begin();
-  /// WORKDIR seen from the current one, as the config keeps it (a trailing '/' stays).
+  /// WORKDIR seen from the current one, as the config keeps it (an absolute one keeps a trailing '/').
   std::string workdir(std::string_view path) const;
   void set_workdir(std::string path);
   /// ENV: environment and config.

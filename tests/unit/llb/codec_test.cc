@@ -18,7 +18,9 @@ llb::ExecOp sample_exec() {
 TEST_CASE("canonical form has sorted keys and no defaults") {
   CHECK(llb::canonical_json(sample_exec()) ==
         R"({"args":["/bin/sh","-c","make"],"env":["PATH=/bin"],"platform":"linux/amd64","type":"exec"})");
-  CHECK(llb::canonical_json(llb::FileOp{{llb::MkdirAction{.path = "/a"}}}) ==
+  llb::MkdirAction mkdir;
+  mkdir.path = "/a";
+  CHECK(llb::canonical_json(llb::FileOp{{mkdir}}) ==
         R"({"actions":[{"action":"mkdir","path":"/a"}],"type":"file"})");
   CHECK(llb::canonical_json(llb::MergeOp{}) == R"({"type":"merge"})");
 }
@@ -48,7 +50,9 @@ TEST_CASE("an image is identified by its manifest, not by where it comes from") 
 }
 
 TEST_CASE("every member of a file action enters the digest") {
-  const llb::CopyAction base{.source = "/a", .destination = "/b"};
+  llb::CopyAction base;
+  base.source = "/a";
+  base.destination = "/b";
   std::vector<llb::CopyAction> variants(10, base);
   variants[1].input = 2;
   variants[2].owner = llb::Owner{"1:1"};
@@ -75,7 +79,7 @@ TEST_CASE("bytes that are no UTF-8 are kept apart") {
 
 TEST_CASE("a golden digest pins the recipe op/1") {
   CHECK(llb::op_digest(llb::MergeOp{}).to_string() ==
-        "sha256:GOLDEN");
+        "sha256:fb6f06dd18ad2c5c14fa2b7644c5a91e01629bb368aedaafd9e8914011e30af1");
 }
 
 TEST_CASE("the dumps name every vertex once") {
