@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include "frontend/dockerfile/flags.h"
 #include "frontend/dockerfile/heredoc.h"
@@ -12,13 +14,11 @@ namespace dockerfile {
 
 namespace {
 
-/// The here-document that `word` names among those of the line; the last one if a name comes twice.
-const Heredoc* find_heredoc(const SyntaxNode& node, const std::string& word) {
-  std::optional<Heredoc> wanted = try_parse_heredoc(word);
-  if (!wanted) return nullptr;
-  auto found = std::find_if(node.heredocs.rbegin(), node.heredocs.rend(),
-                            [&](const Heredoc& heredoc) { return heredoc.name == wanted->name; });
-  return found == node.heredocs.rend() ? nullptr : &*found;
+/// The here-documents of a line by name; of equal names the last.
+std::map<std::string_view, const Heredoc*> by_name(const std::vector<Heredoc>& heredocs) {
+  std::map<std::string_view, const Heredoc*> table;
+  for (const Heredoc& heredoc : heredocs) table[heredoc.name] = &heredoc;
+  return table;
 }
 
 void require_destination(const SyntaxNode& node, std::string_view name) {
@@ -34,13 +34,17 @@ void split_sources(const SyntaxNode& node, std::string_view name, CopyInstructio
   }
   copy.destination = words.back();
   words.pop_back();
+  const std::map<std::string_view, const Heredoc*> heredocs = by_name(node.heredocs);
   for (std::string& word : words) {
-    if (const Heredoc* heredoc = find_heredoc(node, word)) {
-      copy.heredocs.push_back(*heredoc);
-      if (heredoc->chomp) copy.heredocs.back().content = strip_leading_tabs(heredoc->content);
-    } else {
+    std::optional<Heredoc> wanted;
+    if (!heredocs.empty()) wanted = try_parse_heredoc(word);
+    auto found = wanted ? heredocs.find(wanted->name) : heredocs.end();
+    if (found == heredocs.end()) {
       copy.sources.push_back(std::move(word));
+      continue;
     }
+    copy.heredocs.push_back(*found->second);
+    if (found->second->chomp) copy.heredocs.back().content = strip_leading_tabs(found->second->content);
   }
 }
 
