@@ -39,13 +39,13 @@ bool debug_asks_for(const BuildOptions& options, std::string_view what) {
 
 /// Everything with a life of one build; the order of the members is the order of construction.
 struct Machine {
-  Machine(const BuildOptions& options, const std::filesystem::path& root, util::ProgressSink& progress)
+  Machine(const BuildOptions& options, const std::filesystem::path& root, util::ProgressSink& progress, std::stop_token stop)
       : cache(root),
-        images(cache.content(), cache.layers(), cache.images(), cache.records(), registry, progress, {options.pull}),
+        images(cache.content(), cache.layers(), cache.images(), cache.records(), registry, progress, {options.pull, stop}),
         locals(cache.stat_directory()),
         sandbox(cache.temporary()) {
     cache.layers().set_fetcher([this](const oci::Descriptor& blob, const std::string& origin, util::ProgressTask* task,
-                                      std::stop_token stop) { images.fetch_blob(blob, origin, task, stop); });
+                                      std::stop_token fetch_stop) { images.fetch_blob(blob, origin, task, fetch_stop); });
   }
 
   cache::CacheDir cache;
@@ -141,7 +141,7 @@ ops::OpServices make_services(Machine& machine, ops::SecretStore& secrets, const
 void run_build(const BuildOptions& options, const std::filesystem::path& cache_root, progress::Display& display,
                std::stop_token stop) {
   // The program's parts: the cache root is opened and locked shared here.
-  Machine machine(options, cache_root, display);
+  Machine machine(options, cache_root, display, stop);
   const util::ScopeExit save_digests([&] { machine.locals.save(); });
 
   // Text -> stages -> graph and config. Base images are resolved, no layer byte moves.
@@ -207,7 +207,7 @@ void build(const BuildOptions& options, const std::filesystem::path& cache_root,
 
 void dump_llb(const BuildOptions& options, const std::filesystem::path& cache_root, const std::string& format) {
   const auto display = progress::make_quiet_display();
-  Machine machine(options, cache_root, *display);
+  Machine machine(options, cache_root, *display, {});
   const BuildContext context = open_build_context(options);
   std::vector<dockerfile::Warning> warnings;
   const dockerfile::Dockerfile parsed = dockerfile::parse(context.dockerfile, warnings);

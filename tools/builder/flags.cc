@@ -109,11 +109,21 @@ UsageError unknown_arguments(const CLI::App& app, const std::vector<std::string>
                     "see `builder build --help`");
 }
 
+UsageError unknown_command(const CLI::App& app, const std::string& word) {
+  if (word.starts_with('-')) return UsageError(fmt::format("unknown flag: {}", word), "see `builder --help`");
+  std::vector<std::string> commands;
+  for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
+  const auto near = util::suggest(word, commands);
+  return UsageError(fmt::format("`{}` is not a command of builder{}", word, near ? " (did you mean " + *near + "?)" : ""),
+                    "see `builder --help`");
+}
+
 }  // namespace
 
 CommandLine parse_command_line(int argc, char** argv) {
   CLI::App app("builder makes container images from Dockerfiles: no daemon, no container runtime, no root needed.", "builder");
   app.require_subcommand(0, 1);
+  app.allow_extras();
   app.set_help_all_flag("", "");
   CommandLine line;
 
@@ -143,15 +153,18 @@ CommandLine parse_command_line(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     const CLI::App* shown = &app;
-    while (!shown->get_subcommands().empty()) shown = shown->get_subcommands().front();
-    line.text = shown->help();
+    std::string path;
+    while (!shown->get_subcommands().empty()) {
+      path += (path.empty() ? "" : " ") + shown->get_name();
+      shown = shown->get_subcommands().front();
+    }
+    line.text = shown->help(path);
     return line;
-  } catch (const CLI::ExtrasError& error) {
-    throw UsageError(fmt::format("{}", error.what()), "see `builder --help`");
   } catch (const CLI::ParseError& error) {
     throw UsageError(error.what(), "see `builder --help`");
   }
 
+  if (!app.remaining().empty()) throw unknown_command(app, app.remaining().front());
   if (show_version || version->parsed()) {
     line.command = CommandLine::Command::version;
     line.json = version_format == "json";
@@ -164,7 +177,7 @@ CommandLine parse_command_line(int argc, char** argv) {
       if (commands.empty()) throw UsageError(fmt::format("`{}` is not a command of builder", help_topic), "see `builder --help`");
       topic = commands.front();
     }
-    line.text = topic->help();
+    line.text = topic->help(topic == &app ? "" : app.get_name());
     return line;
   }
   if (build->parsed() || dump->parsed()) {
