@@ -79,7 +79,9 @@ SandboxRoot::SandboxRoot(const SandboxPlan& plan) : plan_(plan) {
   base_ = context.mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
   util::Fd staging = util::open_file(plan.staging, O_PATH | O_DIRECTORY);
   attach_mount(base_.get(), staging.get(), plan.staging);
-  if (mkdirat(base_.get(), "root", 0755) != 0) util::throw_errno("make the sandbox's root");
+  for (const char* name : {"root", "empty"}) {
+    if (mkdirat(base_.get(), name, 0755) != 0) util::throw_errno("make the sandbox's root");
+  }
   util::Fd place = util::open_at(base_.get(), "root", O_PATH | O_DIRECTORY);
   if (plan.root.empty() || plan.root.front().target != "/") throw util::Error("run in a sandbox: no root is given");
   root_ = util::with_context("mount the root", [&] {
@@ -165,9 +167,9 @@ void SandboxRoot::perform_file(const Step& step) {
 }
 
 void SandboxRoot::perform_device(const Step& step) {
-  std::string name;
-  util::Fd parent = points_->open_parent(step.mount.target, name, false);
   if (!plan_.user_namespace) {
+    std::string name;
+    util::Fd parent = points_->open_parent(step.mount.target, name, false);
     if (mknodat(parent.get(), name.c_str(), S_IFCHR | step.mode, makedev(step.major, step.minor)) == 0) return;
     if (errno != EPERM) util::throw_errno("make the device `" + step.mount.target + "`");
   }
@@ -189,10 +191,8 @@ void SandboxRoot::perform_mask(const Step& step) {
   if (!target) return;
   util::Fd cover;
   if (is_directory(target.get())) {
-    Mount empty;
-    empty.type = Mount::Type::tmpfs;
-    empty.read_only = true;
-    cover = new_file_system(empty, {});
+    cover = clone_mount(base_.get(), "empty", false);
+    add_mount_attributes(cover.get(), MOUNT_ATTR_RDONLY, false);
   } else {
     cover = clone_mount(AT_FDCWD, "/dev/null", false);
   }

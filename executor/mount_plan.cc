@@ -238,7 +238,7 @@ std::vector<std::string> hierarchies_to_show() {
     std::vector<std::string> parts = util::split(line, ':');
     if (parts.size() < 3) continue;
     for (const std::string& controller : util::split(parts[1], ',')) {
-      if (controller == "memory" || controller == "cpu" || controller == "cpuset" || controller == "cpuacct" || controller == "pids") {
+      if (controller == "memory" || controller == "cpu" || controller == "cpuset") {  // which language runtimes look at
         result.push_back(parts[1]);
         break;
       }

@@ -1,6 +1,8 @@
 #include "executor/mount_points.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,6 +24,8 @@ util::Fd open_existing(int root_fd, const std::string& path, int extra_flags) {
   return util::open_in_root(root_fd, path.empty() ? "." : path, O_PATH | extra_flags);
 }
 
+bool is_absence(int code) { return code == ENOENT || code == ENOTDIR || code == EACCES; }
+
 void push_front_parts(std::deque<std::string>& rest, const std::string& path) {
   std::vector<std::string> parts = util::split(path, '/');
   rest.insert(rest.begin(), parts.begin(), parts.end());
@@ -30,10 +34,16 @@ void push_front_parts(std::deque<std::string>& rest, const std::string& path) {
 }  // namespace
 
 util::Fd MountPoints::find(const std::string& target) const {
+  // Most of what is looked for here does not exist: not worth an exception each time.
+  struct open_how how = {};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  util::Fd fd(static_cast<int>(syscall(SYS_openat2, root_fd_, target.c_str(), &how, sizeof how)));
+  if (fd || is_absence(errno)) return fd;
   try {
     return open_existing(root_fd_, target, 0);
   } catch (const util::SystemError& error) {
-    if (error.code() == ENOENT || error.code() == ENOTDIR || error.code() == EACCES) return {};
+    if (is_absence(error.code())) return {};
     throw;
   }
 }

@@ -9,6 +9,7 @@
  *   write FILE TEXT    "ok" or "error"      mkdir DIR  rm PATH  mknod PATH MAJOR MINOR
  *   fill FILE BYTES    write zeros          touch-memory MIB    allocate and touch
  *   sleep SECONDS      daemon SECONDS       leave a child behind that holds the output
+ *   hold FILE SECONDS  open for writing, write a byte, sleep
  *   stdin              "eof" or "data"      limit               RLIMIT_NOFILE soft:hard
  *   pids               processes in /proc   interfaces          names in /proc/net/dev
  *   syscall NAME       errno name of a try  connect PATH TEXT   talk to a Unix socket, print the answer
@@ -206,6 +207,12 @@ static void write_file(const char *path, const char *text) {
   if (fd >= 0) close(fd);
 }
 
+static void hold(const char *path, unsigned seconds) {
+  int fd = open(path, O_WRONLY);
+  if (fd < 0 || write(fd, "x", 1) != 1) { result(-1); return; }
+  sleep(seconds);
+}
+
 static const char *argument(int count, char **words, int index) { return index < count ? words[index] : ""; }
 
 static void run(int count, char **words) {
@@ -239,6 +246,7 @@ static void run(int count, char **words) {
   else if (strcmp(what, "fill") == 0) fill(a, strtoull(b, NULL, 10));
   else if (strcmp(what, "touch-memory") == 0) touch_memory(strtoull(a, NULL, 10));
   else if (strcmp(what, "sleep") == 0) { fflush(stdout); sleep((unsigned)atoi(a)); }
+  else if (strcmp(what, "hold") == 0) hold(a, (unsigned)atoi(b));
   else if (strcmp(what, "daemon") == 0) leave_daemon((unsigned)atoi(a));
   else if (strcmp(what, "stdin") == 0) read_stdin();
   else if (strcmp(what, "limit") == 0) { getrlimit(RLIMIT_NOFILE, &limit); printf("%lld:%lld\n", (long long)limit.rlim_cur, (long long)limit.rlim_max); }

@@ -1,7 +1,9 @@
 #include "executor/sandbox.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -27,7 +29,7 @@ bool same(const struct timespec& a, const struct timespec& b) { return a.tv_sec 
 
 }  // namespace
 
-TEST_SUITE_BEGIN("sandbox" * doctest::skip(!test::sandboxes_work()));
+TEST_SUITE_BEGIN("needs sandboxes");
 
 TEST_CASE_FIXTURE(SandboxFixture, "both output streams arrive, and the exit code") {
   Ran ran = probe({"echo", "hello", "--", "err", "trouble", "--", "exit", "7"});
@@ -304,6 +306,47 @@ TEST_CASE_FIXTURE(SandboxFixture, "what is wrong with a mount is said with its t
   mounts.extra = {missing};
   std::string expected = "run in a sandbox: mount `/x`: bind `" + missing.source + "`: no such file or directory";
   CHECK_THROWS_WITH(probe({}), expected.c_str());
+}
+
+TEST_CASE_FIXTURE(SandboxFixture, "everything dies with the builder, even when that is killed") {
+  std::string pipe = dir / "lower/pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0666) == 0);
+  util::Mount bound;
+  bound.source = dir / "lower";
+  bound.target = "/";
+  mounts.root = {bound};
+  process.args = {"probe", "hold", "/pipe", "600"};
+  pid_t builder = fork();
+  REQUIRE(builder >= 0);
+  if (builder == 0) {
+    executor::SandboxExecutor(dir / "temporary").run(process, mounts, {}, {});
+    _exit(0);
+  }
+  util::Fd reader = util::open_file(pipe, O_RDONLY);  // waits until the sandbox opens its end
+  char byte;
+  CHECK(read(reader.get(), &byte, 1) == 1);
+  kill(builder, SIGKILL);
+  CHECK(read(reader.get(), &byte, 1) == 0);
+  waitpid(builder, nullptr, 0);
+}
+
+TEST_CASE_FIXTURE(SandboxFixture, "when the server of inits was killed, the next run starts another") {
+  CHECK(probe({"echo", "1"}).out == "1\n");
+  std::string children = util::read_file("/proc/thread-self/children");
+  for (const std::string& child : util::split(children, ' ')) {
+    if (!child.empty()) kill(std::stoi(child), SIGKILL);
+  }
+  CHECK(probe({"echo", "2"}).out == "2\n");
+}
+
+TEST_CASE_FIXTURE(SandboxFixture, "how long a run takes (not a test; with --no-skip)" * doctest::skip()) {
+  probe({});
+  auto start = std::chrono::steady_clock::now();
+  constexpr int kRuns = 200;
+  for (int i = 0; i < kRuns; ++i) probe({});
+  std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
+  double each = time.count() / kRuns;
+  MESSAGE(each << " ms per run");
 }
 
 TEST_SUITE_END();
