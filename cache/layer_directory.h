@@ -47,6 +47,9 @@ class LayerDirectoryWriter {
   /// digest is taken on the way. Throws util::Error.
   void add(oci::LayerEntry entry, util::Reader* content);
 
+  /// An opaque marker of a tar: the directory itself comes before it, behind it, or not at all.
+  void add_opaque_marker(const std::string& path);
+
   /// Makes the directories above `path`.
   void make_parents(const std::string& path);
   /// Makes one regular file and returns the digest of its content; the directories above exist. Any number of threads

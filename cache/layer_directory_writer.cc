@@ -89,13 +89,9 @@ void LayerDirectoryWriter::add(oci::LayerEntry entry, util::Reader* content) {
   entry.path = resolve_parents(entry.path);
   if (entry.kind == Kind::whiteout) return add_whiteout(std::move(entry));
   if (entry.kind == Kind::opaque) {
-    // Its marker in a tar has nothing but the path; the directory itself comes before or after.
-    oci::LayerEntry directory = std::move(entry);
-    bool marker = directory.type != util::FileType::directory;
-    make_opaque(directory.path);
-    if (marker) return;
-    directory.kind = Kind::node;
-    return add_directory(std::move(directory));
+    make_opaque(entry.path);
+    entry.kind = Kind::node;
+    return add_directory(std::move(entry));
   }
   if (!entry.hard_link.empty()) return add_hard_link(std::move(entry));
   if (entry.type == util::FileType::directory) return add_directory(std::move(entry));
@@ -106,6 +102,8 @@ void LayerDirectoryWriter::add(oci::LayerEntry entry, util::Reader* content) {
   entry.content = write_file(entry, content != nullptr ? *content : empty);
   note(std::move(entry));
 }
+
+void LayerDirectoryWriter::add_opaque_marker(const std::string& path) { make_opaque(resolve_parents(path)); }
 
 void LayerDirectoryWriter::make_parents(const std::string& path) {
   parent_fd(path);

@@ -24,7 +24,7 @@ namespace cache {
 /// How layers are packed.
 struct PackOptions {
   util::Compression compression = util::Compression::gzip;
-  std::optional<int> level;
+  std::optional<int> level = {};
   bool force = false;  ///< convert pulled and already packed layers too
 };
 

@@ -128,7 +128,10 @@ std::filesystem::path LayerStore::State::unpack_blob(const LayerRow& row, const 
   BlobReader raw(content.open(blob), total, "extracting " + blob.to_string(), task, std::move(stop));
   std::unique_ptr<util::Reader> plain = util::make_decompressor(raw);
   HashingReader tar(*plain);
-  oci::read_layer(tar, [&](oci::LayerEntry& entry, util::Reader* bytes) { writer.add(std::move(entry), bytes); });
+  oci::read_layer(tar, [&](oci::LayerEntry& entry, util::Reader* bytes) {
+    if (entry.kind == oci::LayerEntry::Kind::opaque) return writer.add_opaque_marker(entry.path);
+    writer.add(std::move(entry), bytes);
+  });
   drain(tar);
   drain(raw);
   if (util::Digest found = tar.digest(); found != diff_id) {

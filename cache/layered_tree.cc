@@ -78,8 +78,7 @@ void MergedListing::add_layer(std::uint32_t layer) {
 void MergedListing::add_implied(std::vector<Item>& merged, std::string_view path, std::uint32_t layer) {
   for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
     std::string_view parent = path.substr(0, slash);
-    if (!merged.empty() && (merged.back().entry->path == parent || is_below(merged.back().entry->path, parent)))
-      continue;
+    if (!merged.empty() && is_below(merged.back().entry->path, parent)) continue;
     auto found = std::lower_bound(merged.begin(), merged.end(), parent, item_less);
     if (found != merged.end() && found->entry->path == parent) {
       if (found->entry->is_directory()) continue;

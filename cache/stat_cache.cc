@@ -129,7 +129,7 @@ class Mapping {
     if (mapped == MAP_FAILED) return;
     data_ = static_cast<const char*>(mapped);
     if (!valid()) {
-      util::log_warning(fmt::format("the stat cache `{}` is damaged and is made anew", file.native()));
+      util::log_debug(fmt::format("the stat cache `{}` is damaged and is made anew", file.native()));
       release();
     }
   }
