@@ -21,37 +21,40 @@ namespace exporter {
 /// A built image of one platform.
 struct PlatformImage {
   oci::Platform platform;
-  std::vector<cache::LayerId> layers;      ///< from the bottom
-  oci::ImageConfig config;                 ///< diff_ids and times are filled in by ImageWriter
-  std::size_t base_history = 0;            ///< leading history entries of the base image
-  std::optional<std::int64_t> source_date_epoch;   ///< seconds
+  std::vector<cache::LayerId> layers;             ///< from the bottom
+  oci::ImageConfig config;                        ///< diff_ids and times are filled in by ImageWriter
+  std::size_t base_history = 0;                   ///< leading history entries of the base image
+  std::optional<std::int64_t> source_date_epoch;  ///< seconds
 };
 
 /// One `--output`, parsed.
 struct OutputSpec {
-  std::string type;                        ///< image, oci, docker, tar, local, registry, cacheonly
-  std::string destination;                 ///< path; "-" = standard output; empty where none is needed
-  bool tar = true;                         ///< oci, docker: archive, else directory
+  std::string type;         ///< image, oci, docker, tar, local, registry, cacheonly
+  std::string destination;  ///< path; "-" = standard output; empty where none is needed
+  bool tar = true;          ///< oci, docker: archive, else directory
   bool push = false;
-  std::vector<std::string> names;          ///< name=a,b
+  std::vector<std::string> names;  ///< name=a,b
   cache::PackOptions pack;
   bool oci_media_types = true;
-  std::map<std::string, std::string> annotations;   ///< of the manifest
-  std::map<std::string, std::string> other;         ///< attributes kept for their exporter
+  /// Key, or "TARGETS:KEY" with TARGETS a comma list of manifest (the default), index, manifest-descriptor,
+  /// index-descriptor, each possibly for one "[platform]" (as --annotation writes them).
+  std::map<std::string, std::string> annotations;
+  std::map<std::string, std::string> other;  ///< attributes kept for their exporter
 };
-/// `--output` text: bare path = local, "-" = tar to standard output, else CSV `type=…,k=v`. Throws util::Error with a suggestion for an
-/// unknown type or attribute.
+/// `--output` text: bare path = local, "-" = tar to standard output, else CSV `type=…,k=v`. Throws util::Error with a
+/// suggestion for an unknown type or attribute.
 OutputSpec parse_output(const std::string& text);
 
 struct ExportRequest {
   std::vector<PlatformImage> images;
-  std::vector<oci::Reference> names;       ///< -t, and name= of the output
+  std::vector<oci::Reference> names;  ///< -t, and name= of the output
   OutputSpec output;
+  bool index = false;  ///< an index even for a single platform (BUILDKIT_MULTI_PLATFORM=1)
 };
 
 struct ExportReport {
-  std::optional<oci::Descriptor> descriptor;     ///< manifest or index, when an image was written
-  util::Digest config_digest;                    ///< image id; empty for several platforms
+  std::optional<oci::Descriptor> descriptor;  ///< manifest or index, when an image was written
+  util::Digest config_digest;                 ///< image id; empty for several platforms
   std::vector<std::string> names;
 };
 
@@ -62,7 +65,8 @@ struct ExportServices {
   util::ProgressSink& progress;
 };
 
-/// Seam: a result becomes something outside. Writes beside the destination and renames; a failure leaves what was there.
+/// Seam: a result becomes something outside. Writes beside the destination and renames; a failure leaves what was
+/// there.
 class Exporter {
  public:
   virtual ~Exporter() = default;

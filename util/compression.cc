@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "util/error.h"
-#include "util/stats.h"
 
 namespace util {
 namespace {
@@ -172,7 +171,6 @@ void ChunkedCompressor::encode_here(Job& job) {
 }
 
 void ChunkedCompressor::submit() {
-  counter("bytes.compressed").add(static_cast<std::int64_t>(filling_->input.size()));
   if (limit_ > 1 && threads_.size() < limit_) add_thread();
   if (threads_.empty()) return encode_here(*filling_);
   {
@@ -233,7 +231,6 @@ void ChunkedCompressor::finish() {
   if (filling_ && !filling_->input.empty()) {
     // A stream of one chunk is not worth a thread.
     if (running_.empty()) {
-      counter("bytes.compressed").add(static_cast<std::int64_t>(filling_->input.size()));
       encode_here(*filling_);
     } else {
       submit();

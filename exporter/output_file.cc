@@ -1,0 +1,95 @@
+#include "exporter/output_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "util/error.h"
+#include "util/fs.h"
+
+namespace exporter {
+namespace {
+
+constexpr std::size_t kBuffer = std::size_t{1} << 20;
+
+std::optional<struct stat> find(const std::filesystem::path& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return status;
+}
+
+/// A link stands for what it points at: that is replaced, not the link.
+std::filesystem::path follow_links(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::path real = std::filesystem::weakly_canonical(std::filesystem::absolute(path), error);
+  return error ? path : real;
+}
+
+}  // namespace
+
+void check_directory(const std::filesystem::path& directory) {
+  std::filesystem::path existing = std::filesystem::absolute(directory);
+  std::optional<struct stat> status;
+  while (!(status = find(existing)) && existing.has_relative_path()) existing = existing.parent_path();
+  if (!status || !S_ISDIR(status->st_mode)) {
+    throw util::Error(fmt::format("write to `{}`: `{}` is not a directory", directory.string(), existing.string()));
+  }
+  if (::access(existing.c_str(), W_OK | X_OK) != 0) {
+    throw util::SystemError(fmt::format("write to `{}`", directory.string()), errno);
+  }
+}
+
+void OutputFile::check(const std::string& destination) {
+  if (destination == "-") {
+    if (::isatty(STDOUT_FILENO) == 1) {
+      throw util::Error("write an archive to standard output: that is a terminal",
+                        "give dest=FILE, or send the output to a file or another program");
+    }
+    return;
+  }
+  std::optional<struct stat> status = find(destination);
+  if (status && S_ISDIR(status->st_mode)) {
+    throw util::Error(fmt::format("write archive `{}`: this is a directory", destination), "name a file in it");
+  }
+  if (!status || S_ISREG(status->st_mode)) check_directory(follow_links(destination).parent_path());
+}
+
+OutputFile::OutputFile(const std::string& destination) {
+  buffer_.reserve(kBuffer);
+  if (destination == "-") {
+    fd_ = STDOUT_FILENO;
+    return;
+  }
+  std::optional<struct stat> status = find(destination);
+  if (status && !S_ISREG(status->st_mode)) {
+    // Renaming over a device would replace it.
+    special_ = util::open_file(destination, O_WRONLY);
+    fd_ = special_.get();
+    return;
+  }
+  std::filesystem::path path = follow_links(destination);
+  util::make_directories(path.parent_path());
+  file_.emplace(path);
+  fd_ = file_->fd();
+}
+
+void OutputFile::flush() {
+  util::write_all(fd_, util::Bytes(buffer_));
+  buffer_.clear();
+}
+
+void OutputFile::write(util::Bytes data) {
+  if (buffer_.size() + data.size() > kBuffer) flush();
+  if (data.size() >= kBuffer) return util::write_all(fd_, data);
+  buffer_.insert(buffer_.end(), data.begin(), data.end());
+}
+
+void OutputFile::finish() {
+  flush();
+  if (file_) file_->commit();
+}
+
+}  // namespace exporter

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "util/fd.h"
+#include "util/stream.h"
+#include "util/temp.h"
+
+namespace exporter {
+
+/// Where an archive goes: a file that appears whole or not at all, a device or fifo that is there already, or standard
+/// output ("-"). Writes are gathered into large ones.
+class OutputFile final : public util::Writer {
+ public:
+  /// Missing directories above `destination` are made. Throws util::Error.
+  explicit OutputFile(const std::string& destination);
+  void write(util::Bytes data) override;
+  /// Flushes, and makes the file visible.
+  void finish() override;
+
+  /// Could `destination` be written? Cheap; nothing is made. Throws util::Error.
+  static void check(const std::string& destination);
+
+ private:
+  void flush();
+
+  std::optional<util::AtomicFile> file_;
+  util::Fd special_;
+  int fd_ = -1;
+  std::vector<std::byte> buffer_;
+};
+
+/// Could files be made in `directory`, which may be missing with its parents? Throws util::Error.
+void check_directory(const std::filesystem::path& directory);
+
+}  // namespace exporter
