@@ -1,5 +1,6 @@
 #include "solver/ops/exec_op.h"
 
+#include <algorithm>
 #include <map>
 
 #include "llb/codec.h"

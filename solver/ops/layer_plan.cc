@@ -37,7 +37,7 @@ std::vector<std::string> LayerPlan::list(const std::string& path) const {
   const auto directory = nodes_.find(path);
   const bool hidden = directory != nodes_.end() &&
                       (!directory->second.entry.is_directory() || directory->second.entry.kind == Kind::opaque);
-  if (!hidden && base_shows(path)) {
+  if (const auto below = base_->find(path); !hidden && base_shows(path) && below && below->is_directory()) {
     for (std::string& name : base_->list(path)) names.insert(std::move(name));
   }
   const std::string prefix = path.empty() ? "" : path + "/";

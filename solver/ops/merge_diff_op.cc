@@ -1,6 +1,7 @@
 #include "solver/ops/merge_diff_op.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "cache/selection.h"
 #include "llb/codec.h"
@@ -45,9 +46,14 @@ class Differ {
   }
 
  private:
+  static std::vector<std::string> list(const cache::Tree& tree, const std::string& directory) {
+    const std::optional<oci::LayerEntry> entry = tree.find(directory);
+    return entry && entry->is_directory() ? tree.list(directory) : std::vector<std::string>();
+  }
+
   void compare(const std::string& directory) {
     if (stop_.stop_requested()) throw util::Cancelled();
-    const std::vector<std::string> before = a_.list(directory), now = b_.list(directory);
+    const std::vector<std::string> before = list(a_, directory), now = list(b_, directory);
     for (const std::string& name : before) {
       if (std::binary_search(now.begin(), now.end(), name)) continue;
       oci::LayerEntry whiteout;
