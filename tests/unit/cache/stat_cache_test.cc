@@ -1,0 +1,114 @@
+#include "cache/stat_cache.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <filesystem>
+
+#include "tests/support/test_dir.h"
+#include "util/time.h"
+
+namespace {
+
+util::FileStat stat_of(std::uint64_t inode) {
+  util::FileStat stat;
+  stat.device = 1;
+  stat.inode = inode;
+  stat.size = inode * 10;
+  stat.mtime = 1'000'000'000;
+  stat.ctime = 2'000'000'000;
+  return stat;
+}
+
+}  // namespace
+
+TEST_CASE("a file is known as long as lstat says the same") {
+  test::TestDir directory;
+  {
+    cache::StatCache cache(directory.path(), "/some/tree");
+    cache.put("a/b", stat_of(1), util::sha256_of("x"));
+    CHECK(cache.find("a/b", stat_of(1)) == util::sha256_of("x"));
+    cache.save();
+  }
+  cache::StatCache cache(directory.path(), "/some/tree");
+  CHECK(cache.find("a/b", stat_of(1)) == util::sha256_of("x"));
+  CHECK_FALSE(cache.find("a/c", stat_of(1)));
+  for (auto change : std::initializer_list<void (*)(util::FileStat&)>{
+           [](util::FileStat& s) { s.device++; }, [](util::FileStat& s) { s.inode++; },
+           [](util::FileStat& s) { s.size++; }, [](util::FileStat& s) { s.mtime++; },
+           [](util::FileStat& s) { s.ctime++; }}) {
+    util::FileStat stat = stat_of(1);
+    change(stat);
+    CHECK_FALSE(cache.find("a/b", stat));
+  }
+  CHECK_FALSE(cache::StatCache(directory.path(), "/other/tree").find("a/b", stat_of(1)));
+}
+
+TEST_CASE("a file that changed within the last two seconds is not trusted") {
+  test::TestDir directory;
+  cache::StatCache cache(directory.path(), "/tree");
+  util::FileStat stat = stat_of(1);
+  stat.ctime = util::now_nanoseconds();
+  cache.put("a", stat, util::sha256_of("x"));
+  CHECK_FALSE(cache.find("a", stat));
+}
+
+TEST_CASE("entries of an earlier run stay when others are added or replaced") {
+  test::TestDir directory;
+  for (int run = 0; run < 3; ++run) {
+    cache::StatCache cache(directory.path(), "/tree");
+    cache.put("file" + std::to_string(run), stat_of(run), util::sha256_of("x"));
+    cache.put("same", stat_of(100 + run), util::sha256_of(std::to_string(run)));
+    cache.save();
+  }
+  cache::StatCache cache(directory.path(), "/tree");
+  for (int run = 0; run < 3; ++run) CHECK(cache.find("file" + std::to_string(run), stat_of(run)));
+  CHECK(cache.find("same", stat_of(102)) == util::sha256_of("2"));
+  CHECK_FALSE(cache.find("same", stat_of(100)));
+}
+
+TEST_CASE("a damaged cache file is as good as none") {
+  test::TestDir directory;
+  std::filesystem::path file;
+  {
+    cache::StatCache cache(directory.path(), "/tree");
+    for (int i = 0; i < 100; ++i) cache.put(std::to_string(i), stat_of(i), util::sha256_of("x"));
+    cache.save();
+    file = std::filesystem::directory_iterator(directory.path())->path();
+  }
+  std::string good = util::read_file(file);
+  for (std::size_t cut : {std::size_t{0}, std::size_t{10}, std::size_t{31}, good.size() / 2, good.size() - 1}) {
+    directory.write(file.filename().string(), good.substr(0, cut));
+    CHECK_FALSE(cache::StatCache(directory.path(), "/tree").find("5", stat_of(5)));
+  }
+  for (std::size_t i = 0; i < good.size(); i += 37) {
+    std::string bad = good;
+    bad[i] ^= 0x10;
+    directory.write(file.filename().string(), bad);
+    CHECK_FALSE(cache::StatCache(directory.path(), "/tree").find("5", stat_of(5)));
+  }
+  directory.write(file.filename().string(), good);
+  CHECK(cache::StatCache(directory.path(), "/tree").find("5", stat_of(5)));
+}
+
+TEST_CASE("fifty thousand entries are loaded and asked for quickly") {
+  test::TestDir directory;
+  auto path = [](int i) {
+    return "some/directory/of/the/tree/" + std::to_string(i % 100) + "/file" + std::to_string(i) + ".c";
+  };
+  {
+    cache::StatCache cache(directory.path(), "/tree");
+    for (int i = 0; i < 50000; ++i) cache.put(path(i), stat_of(i), util::sha256_of("x"));
+    cache.save();
+  }
+  auto start = std::chrono::steady_clock::now();
+  cache::StatCache cache(directory.path(), "/tree");
+  auto loaded = std::chrono::steady_clock::now();
+  int found = 0;
+  for (int i = 0; i < 50000; ++i) found += cache.find(path(i), stat_of(i)) ? 1 : 0;
+  auto asked = std::chrono::steady_clock::now();
+  CHECK(found == 50000);
+  MESSAGE("load " << std::chrono::duration<double, std::milli>(loaded - start).count() << " ms, ask "
+                  << std::chrono::duration<double, std::milli>(asked - loaded).count() << " ms");
+  CHECK(loaded - start < std::chrono::milliseconds(500));
+}
