@@ -130,6 +130,7 @@ ops::OpServices make_services(Machine& machine, ops::SecretStore& secrets, const
                            secrets, wanted_pack(outputs), {}, {}, {}};
   services.sources.image = &machine.images;
   services.sources.local = &machine.locals;
+  services.temporary = machine.cache.temporary();
   if (services.pack) services.packed_vertices = ops::vertices_in_result(roots);
   services.mounted_vertices = ops::vertices_needing_directories(roots);
   if (const auto found = request.build_args.find("BUILDKIT_CACHE_MOUNT_NS"); found != request.build_args.end()) {
