@@ -76,7 +76,7 @@ struct ImageSource::State {
   util::Sync<std::map<util::Digest, std::set<std::string>>> origins{};
 
   oci::ResolvedImage resolve(const ImageLocation& location, const oci::Platform& platform);
-  util::Digest find_top(const ImageOrigin& origin, const oci::Platform& platform, util::ProgressTask& task);
+  util::Digest find_top(const ImageOrigin& origin, const oci::Platform& platform);
   util::Digest ask_registry(const ImageOrigin& origin, const oci::Platform& platform);
   std::optional<util::Digest> stand_in(const ImageOrigin& origin, const oci::Platform& platform,
                                        const RegistryError& error);
@@ -170,8 +170,7 @@ std::optional<util::Digest> ImageSource::State::stand_in(const ImageOrigin& orig
   return known;
 }
 
-util::Digest ImageSource::State::find_top(const ImageOrigin& origin, const oci::Platform& platform,
-                                          util::ProgressTask& task) {
+util::Digest ImageSource::State::find_top(const ImageOrigin& origin, const oci::Platform& platform) {
   if (origin.is_layout()) return origin.top(options.stop).descriptor.digest;
   if (const util::Digest& digest = origin.reference().digest) {
     if (content.contains(digest)) local_manifests.lock()->insert(digest);
@@ -183,7 +182,6 @@ util::Digest ImageSource::State::find_top(const ImageOrigin& origin, const oci::
     if (options.pull || !may_stand_in(error)) throw;
     auto local = stand_in(origin, platform, error);
     if (!local) throw;
-    task.log(fmt::format("{}; using what is known here\n", error.message()), 2);
     return *local;
   }
 }
@@ -196,7 +194,7 @@ oci::ResolvedImage ImageSource::State::resolve(const ImageLocation& location, co
   util::ProgressTask task(progress, "[internal] load metadata for " + name);
   try {
     ImageOrigin origin(location, content, registry);
-    util::Digest top = find_top(origin, platform, task);
+    util::Digest top = find_top(origin, platform);
     Image image = util::with_context(fmt::format("load image `{}`", name),
                                      [&] { return load(origin, top, &platform, options.stop); });
     if (local_manifests.lock()->contains(top)) local_manifests.lock()->insert(image.digest);
