@@ -142,8 +142,8 @@ struct MkdirAction {
 };
 struct MkfileAction {
   std::string path;                        ///< missing directories above it are made (0755, `owner`)
-  /// Name of the file when `path` ends with '/' or is an existing directory (links followed): it then goes inside, as a copied
-  /// file would. Empty: `path` is the file.
+  /// Name of the file when `path` is a directory already (links followed): it then goes inside, as a copied file would. Empty: `path`
+  /// has to be the file.
   std::string name;
   std::string data;
   std::uint32_t mode = 0644;

@@ -119,7 +119,7 @@ void Bases::lint_platform(const StageNode& node, const oci::ImageConfig& config)
   const oci::Platform& actual = config.platform;
   if (actual.os == node.platform.os && actual.architecture == node.platform.architecture) return;
   context_.lint.add("InvalidBaseImagePlatform",
-                    fmt::format("Base image {} has platform \"{}\", but the build wants \"{}\"", node.base,
+                    fmt::format("base image `{}` is for {}, not for {}", node.base,
                                 actual.to_string(), node.platform.to_string()),
                     node.range);
 }

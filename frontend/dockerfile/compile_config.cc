@@ -29,7 +29,7 @@ void add_unique(std::vector<std::string>& list, const std::string& value) {
 void lint_shell_form(Step& step, const CommandLine& command, const char* instruction) {
   if (command.exec_form || (step.state.config.shell && !step.state.config.shell->empty())) return;
   step.lint("JSONArgsRecommended",
-            fmt::format("{} in shell form runs under a shell that keeps signals from it; prefer the JSON form", instruction));
+            fmt::format("{} in shell form runs below a shell, which keeps signals from it", instruction));
 }
 
 }  // namespace
@@ -39,7 +39,7 @@ void lower_workdir(Step& step, const WorkdirInstruction& workdir) {
   const std::string path = step.expand(workdir.path);
   if (!state.workdir_set && !path.starts_with('/')) {
     step.lint("WorkdirRelativePath",
-              fmt::format("Relative workdir \"{}\" can have unexpected results if the base image changes", path));
+              fmt::format("WORKDIR `{}` begins wherever the base image says", path));
   }
   state.workdir_set = true;
   const std::string text = step.text();

@@ -107,8 +107,8 @@ void CopyLowering::add_local(const std::string& source) {
   const StageState* from = step_.sources.empty() ? nullptr : step_.sources.front();
   if (from == nullptr &&
       copies_ignored_file(source, step_.context.ignored, step_.context.request.ignore_patterns)) {
-    step_.lint("CopyIgnoredFile", fmt::format("Attempting to {} file \"{}\" that is excluded by .dockerignore",
-                                              copy_.is_add ? "Add" : "Copy", join_path("/", source).substr(1)));
+    step_.lint("CopyIgnoredFile", fmt::format("{} of `{}`, which the ignore file leaves out", copy_.is_add ? "ADD" : "COPY",
+                                              join_path("/", source).substr(1)));
   }
   llb::CopyAction copy = action(from != nullptr ? from->root : step_.context.request.context, {});
   copy.unpack = copy_.unpack.value_or(copy_.is_add);
@@ -139,8 +139,9 @@ void CopyLowering::add_heredoc(const Heredoc& heredoc) {
     throw util::Error(fmt::format("here-document `{}`: not usable as a file name", heredoc.name));
   }
   llb::MkfileAction file;
-  file.path = destination_;
-  file.name = heredoc.name;
+  const bool into_directory = destination_.ends_with('/');
+  file.path = into_directory ? destination_ + heredoc.name : destination_;
+  if (!into_directory) file.name = heredoc.name;
   file.data = heredoc.content;
   file.mode_text = copy_.chmod;
   file.owner = owner_;

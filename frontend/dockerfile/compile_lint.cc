@@ -32,7 +32,7 @@ void lint_undefined_variables(LintSink& sink, const Instruction& instruction, ll
   std::vector<std::string> known;
   for (const auto& [name, value] : environment.items()) known.push_back(name);
   for (const std::string& name : undefined) {
-    sink.add("UndefinedVar", fmt::format("Usage of undefined variable '${}'{}", name, near_variable(name, known)),
+    sink.add("UndefinedVar", fmt::format("`${}` is used but not defined{}", name, near_variable(name, known)),
              instruction, range);
   }
 }

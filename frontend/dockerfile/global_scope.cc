@@ -55,7 +55,7 @@ void lint_undeclared(const GlobalScope& scope, const Instruction& from, const st
   known.insert(known.end(), scope.declared.begin(), scope.declared.end());
   for (const std::string& name : undefined) {
     if (scope.declared.contains(name)) continue;
-    lint.add("UndefinedArgInFrom", fmt::format("FROM argument '{}' is not declared{}", name, suggestion_text(name, known)),
+    lint.add("UndefinedArgInFrom", fmt::format("FROM uses `{}`, which no ARG declares{}", name, suggestion_text(name, known)),
              from, from.range);
   }
 }
@@ -142,7 +142,7 @@ void lint_default_bases(const Dockerfile& dockerfile, const GlobalScope& default
         oci::Reference::parse(name);
       } catch (const util::Error&) {
         lint.add("InvalidDefaultArgInFrom",
-                 fmt::format("Default value for ARG {} results in empty or invalid base image name", base), stage.from,
+                 fmt::format("`{}` names no image when its arguments have their defaults", base), stage.from,
                  stage.from.range);
       }
     } catch (const util::Error&) {

@@ -13,7 +13,7 @@
 namespace test {
 
 /// Knows just the images it was told of; remembers what it was asked for.
-class FixedImageResolver final : public oci::ImageResolver {
+class FixedImageResolver : public oci::ImageResolver {
  public:
   /// `reference` as the frontend asks for it: "docker.io/library/busybox:latest", or the path of a layout. The digests are made from
   /// the name.
