@@ -15,7 +15,7 @@ constexpr std::uint32_t kUnknown = SECCOMP_RET_ERRNO | ENOSYS;
 /// A stretch of call numbers with one fate, up to the start of the next.
 struct Range {
   std::uint32_t start = 0;
-  const CallAction* action = nullptr;   ///< nullptr: `verdict`
+  const CallAction* action = nullptr;  ///< nullptr: `verdict`
   std::uint32_t verdict = kRefuse;
 };
 
@@ -32,7 +32,8 @@ std::vector<Range> make_ranges(const ArchitectureFilter& filter) {
   std::vector<Range> ranges;
   auto add = [&](std::uint32_t start, const CallAction* action, std::uint32_t verdict) {
     if (!ranges.empty() && ranges.back().start == start) ranges.pop_back();
-    bool same = !ranges.empty() && action == nullptr && ranges.back().action == nullptr && ranges.back().verdict == verdict;
+    bool same =
+        !ranges.empty() && action == nullptr && ranges.back().action == nullptr && ranges.back().verdict == verdict;
     if (!same) ranges.push_back({start, action, verdict});
   };
   add(0, nullptr, kRefuse);
@@ -50,7 +51,9 @@ std::vector<Range> make_ranges(const ArchitectureFilter& filter) {
 
 class Program {
  public:
-  void statement(unsigned code, std::uint32_t value) { code_.push_back({static_cast<std::uint16_t>(code), 0, 0, value}); }
+  void statement(unsigned code, std::uint32_t value) {
+    code_.push_back({static_cast<std::uint16_t>(code), 0, 0, value});
+  }
   void jump(unsigned test, std::uint32_t value, unsigned if_true, unsigned if_false) {
     code_.push_back({static_cast<std::uint16_t>(BPF_JMP | test | BPF_K), static_cast<std::uint8_t>(if_true),
                      static_cast<std::uint8_t>(if_false), value});

@@ -17,7 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kDelegationHint =
-    "limits need a cgroup that this user may change: build as root, or start the build with `systemd-run --user --scope -p Delegate=yes`";
+    "limits need a cgroup that this user may change: build as root, or start the build with `systemd-run --user "
+    "--scope -p Delegate=yes`";
 
 std::string unescape_mount_point(const std::string& text) {
   std::string result = util::replace_all(text, "\\040", " ");
@@ -65,20 +66,23 @@ void enable_controllers(const fs::path& group, const std::vector<std::string>& n
   for (const std::string& controller : needed) {
     if (contains(enabled, controller)) continue;
     if (!contains(available, controller)) {
-      throw util::Error("the cgroup controller `" + controller + "` is not available in `" + group.string() + "`", kDelegationHint);
+      throw util::Error("the cgroup controller `" + controller + "` is not available in `" + group.string() + "`",
+                        kDelegationHint);
     }
     write_value(group / "cgroup.subtree_control", "+" + controller);
   }
 }
 
-/// A group with processes cannot hand controllers to groups below it: this process moves to a group beside the new ones.
+/// A group with processes cannot hand controllers to groups below it: this process moves to a group beside the new
+/// ones.
 void enable_controllers_or_move(const fs::path& group, const std::vector<std::string>& needed) {
   try {
     enable_controllers(group, needed);
   } catch (const util::SystemError& error) {
     if (error.code() != EBUSY) throw;
     fs::path aside = group / "builder-main";
-    if (mkdir(aside.c_str(), 0755) != 0 && errno != EEXIST) util::throw_errno("make the cgroup `" + aside.string() + "`");
+    if (mkdir(aside.c_str(), 0755) != 0 && errno != EEXIST)
+      util::throw_errno("make the cgroup `" + aside.string() + "`");
     write_value(aside / "cgroup.procs", std::to_string(getpid()));
     enable_controllers(group, needed);
   }
@@ -99,6 +103,20 @@ void inherit_cpuset(const fs::path& group) {
   }
 }
 
+/// One hierarchy can be mounted many times (roots of other containers): the shortest path is the machine's own.
+bool is_nearer(const CgroupLayout::Hierarchy& a, const CgroupLayout::Hierarchy& b) {
+  return a.mount_point.native().size() < b.mount_point.native().size();
+}
+
+void add_hierarchy(CgroupLayout& layout, CgroupLayout::Hierarchy hierarchy) {
+  for (CgroupLayout::Hierarchy& known : layout.hierarchies) {
+    if (known.controllers != hierarchy.controllers) continue;
+    if (is_nearer(hierarchy, known)) known = std::move(hierarchy);
+    return;
+  }
+  layout.hierarchies.push_back(std::move(hierarchy));
+}
+
 }  // namespace
 
 CgroupLayout find_cgroup_layout(std::string_view own_cgroups, std::string_view mountinfo) {
@@ -113,24 +131,28 @@ CgroupLayout find_cgroup_layout(std::string_view own_cgroups, std::string_view m
   for (const std::string& line : util::split(mountinfo, '\n')) {
     std::size_t dash = line.find(" - ");
     std::vector<std::string> left = util::split(std::string_view(line).substr(0, dash), ' ');
-    std::vector<std::string> right = dash == std::string::npos ? std::vector<std::string>() : util::split(std::string_view(line).substr(dash + 3), ' ');
+    std::vector<std::string> right = dash == std::string::npos
+                                         ? std::vector<std::string>()
+                                         : util::split(std::string_view(line).substr(dash + 3), ' ');
     if (left.size() < 5 || right.size() < 3 || !right[0].starts_with("cgroup")) continue;
     std::vector<std::string> options = util::split(right[2], ',');
     for (const auto& entry : own) {
       bool is_version2 = right[0] == "cgroup2" && entry[0].empty();
       std::vector<std::string> controllers = util::split(entry[0], ',');
       bool is_version1 = right[0] == "cgroup" && !entry[0].empty() &&
-                         std::all_of(controllers.begin(), controllers.end(), [&](const std::string& c) { return contains(options, c); });
+                         std::all_of(controllers.begin(), controllers.end(),
+                                     [&](const std::string& c) { return contains(options, c); });
       if (!is_version1 && !is_version2) continue;
       std::string path = entry[1];
       // A container sees a part of the hierarchy: what is mounted starts at left[3].
       if (left[3] != "/" && path.starts_with(left[3])) path = path.substr(left[3].size());
       if (path.empty()) path = "/";
-      CgroupLayout::Hierarchy hierarchy{is_version2 ? std::vector<std::string>() : controllers, unescape_mount_point(left[4]), path};
+      CgroupLayout::Hierarchy hierarchy{is_version2 ? std::vector<std::string>() : controllers,
+                                        unescape_mount_point(left[4]), path};
       if (is_version2) {
-        version2 = hierarchy;
+        if (!version2 || is_nearer(hierarchy, *version2)) version2 = hierarchy;
       } else {
-        layout.hierarchies.push_back(hierarchy);
+        add_hierarchy(layout, std::move(hierarchy));
       }
       break;
     }
@@ -146,7 +168,9 @@ CgroupLayout find_cgroup_layout(std::string_view own_cgroups, std::string_view m
 
 std::vector<CgroupSetting> cgroup_settings(const ResourceLimits& limits, bool unified) {
   std::vector<CgroupSetting> result;
-  auto add = [&](const char* controller, const char* file, const std::string& value) { result.push_back({controller, file, value}); };
+  auto add = [&](const char* controller, const char* file, const std::string& value) {
+    result.push_back({controller, file, value});
+  };
   if (limits.memory) add("memory", unified ? "memory.max" : "memory.limit_in_bytes", std::to_string(*limits.memory));
   if (limits.memory_swap) {
     // Version 1 limits memory and swap together, version 2 swap alone. The largest number stands for "no limit".
@@ -180,7 +204,8 @@ std::vector<CgroupSetting> cgroup_settings(const ResourceLimits& limits, bool un
 }
 
 StepCgroup::StepCgroup(const ResourceLimits& limits, const std::string& name) {
-  CgroupLayout layout = find_cgroup_layout(util::read_file("/proc/self/cgroup", 1u << 20), util::read_file("/proc/self/mountinfo", 16u << 20));
+  CgroupLayout layout = find_cgroup_layout(util::read_file("/proc/self/cgroup", 1u << 20),
+                                           util::read_file("/proc/self/mountinfo", 16u << 20));
   unified_ = layout.unified;
   std::vector<CgroupSetting> settings = cgroup_settings(limits, layout.unified);
   try {
@@ -191,10 +216,14 @@ StepCgroup::StepCgroup(const ResourceLimits& limits, const std::string& name) {
         if (layout.unified || contains(hierarchy.controllers, setting.controller)) here.push_back(setting);
       }
       for (const CgroupSetting& setting : here) std::erase(missing, setting.controller);
-      bool wanted = !here.empty() || layout.unified || (!limits.cgroup_parent.empty() && !hierarchy.controllers.front().starts_with("name="));
+      bool wanted = !here.empty() || layout.unified ||
+                    (!limits.cgroup_parent.empty() && !hierarchy.controllers.front().starts_with("name="));
       if (wanted) make_in(hierarchy, here, limits, name, layout.unified);
     }
-    if (!missing.empty()) throw util::Error("limit the resources of a step: this machine has no cgroup controller `" + missing.front() + "`", kDelegationHint);
+    if (!missing.empty())
+      throw util::Error(
+          "limit the resources of a step: this machine has no cgroup controller `" + missing.front() + "`",
+          kDelegationHint);
   } catch (util::Error& error) {
     remove();
     if (error.hint().empty()) error.set_hint(kDelegationHint);
@@ -202,8 +231,8 @@ StepCgroup::StepCgroup(const ResourceLimits& limits, const std::string& name) {
   }
 }
 
-void StepCgroup::make_in(const CgroupLayout::Hierarchy& hierarchy, const std::vector<CgroupSetting>& settings, const ResourceLimits& limits,
-                         const std::string& name, bool unified) {
+void StepCgroup::make_in(const CgroupLayout::Hierarchy& hierarchy, const std::vector<CgroupSetting>& settings,
+                         const ResourceLimits& limits, const std::string& name, bool unified) {
   const std::string& above = limits.cgroup_parent.empty() ? hierarchy.own_path : limits.cgroup_parent;
   fs::path parent = (hierarchy.mount_point / fs::path(above).relative_path()).lexically_normal();
   std::string inside = parent.lexically_relative(hierarchy.mount_point).string();
@@ -212,7 +241,8 @@ void StepCgroup::make_in(const CgroupLayout::Hierarchy& hierarchy, const std::ve
   fs::create_directories(parent, code);
   if (code) throw util::SystemError("make the cgroup `" + parent.string() + "`", code.value());
   if (unified) {
-    util::with_context("limit the resources of a step", [&] { enable_controllers_or_move(parent, controllers_of(settings)); });
+    util::with_context("limit the resources of a step",
+                       [&] { enable_controllers_or_move(parent, controllers_of(settings)); });
   }
   fs::path group = parent / name;
   if (mkdir(group.c_str(), 0755) != 0) util::throw_errno("make the cgroup `" + group.string() + "`");
@@ -223,11 +253,14 @@ void StepCgroup::make_in(const CgroupLayout::Hierarchy& hierarchy, const std::ve
   }
   if (unified || contains(hierarchy.controllers, "memory")) memory_ = group;
   for (const CgroupSetting& setting : settings) {
-    util::with_context("set `" + setting.file + "` to " + setting.value, [&] { write_value(group / setting.file, setting.value); });
+    util::with_context("set `" + setting.file + "` to " + setting.value,
+                       [&] { write_value(group / setting.file, setting.value); });
   }
 }
 
-StepCgroup::~StepCgroup() { remove(); }
+StepCgroup::~StepCgroup() {
+  remove();
+}
 
 void StepCgroup::remove() noexcept {
   for (const fs::path& group : made_) {

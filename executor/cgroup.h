@@ -17,8 +17,8 @@ struct CgroupLayout {
   /// Version 2: one entry with empty controllers. Version 1: one per hierarchy.
   struct Hierarchy {
     std::vector<std::string> controllers;
-    std::filesystem::path mount_point;   ///< "/sys/fs/cgroup/memory"
-    std::string own_path;                ///< of this process, below it: "/user.slice"
+    std::filesystem::path mount_point;  ///< "/sys/fs/cgroup/memory"
+    std::string own_path;               ///< of this process, below it: "/user.slice"
   };
   std::vector<Hierarchy> hierarchies;
 };
@@ -48,11 +48,11 @@ class StepCgroup {
   bool out_of_memory() const;
 
  private:
-  void make_in(const CgroupLayout::Hierarchy& hierarchy, const std::vector<CgroupSetting>& settings, const ResourceLimits& limits,
-               const std::string& name, bool unified);
+  void make_in(const CgroupLayout::Hierarchy& hierarchy, const std::vector<CgroupSetting>& settings,
+               const ResourceLimits& limits, const std::string& name, bool unified);
   void remove() noexcept;
-  std::vector<std::filesystem::path> made_;    ///< one per hierarchy
-  std::filesystem::path memory_;               ///< the one that counts memory; may be empty
+  std::vector<std::filesystem::path> made_;  ///< one per hierarchy
+  std::filesystem::path memory_;             ///< the one that counts memory; may be empty
   bool unified_ = false;
 };
 

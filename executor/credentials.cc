@@ -51,7 +51,8 @@ struct PasswdEntry {
 };
 
 /// The first entry with this name or id.
-std::optional<PasswdEntry> find_passwd(const std::optional<std::string>& passwd, std::string_view name, std::optional<std::int64_t> id) {
+std::optional<PasswdEntry> find_passwd(const std::optional<std::string>& passwd, std::string_view name,
+                                       std::optional<std::int64_t> id) {
   std::optional<PasswdEntry> found;
   for_each_line(passwd, 4, [&](const std::vector<std::string>& parts) {
     std::optional<std::int64_t> uid = number(parts[2]), gid = number(parts[3]);
@@ -62,7 +63,8 @@ std::optional<PasswdEntry> find_passwd(const std::optional<std::string>& passwd,
   return found;
 }
 
-std::optional<std::uint32_t> find_group(const std::optional<std::string>& group, std::string_view name, std::optional<std::int64_t> id) {
+std::optional<std::uint32_t> find_group(const std::optional<std::string>& group, std::string_view name,
+                                        std::optional<std::int64_t> id) {
   std::optional<std::uint32_t> found;
   for_each_line(group, 3, [&](const std::vector<std::string>& parts) {
     std::optional<std::int64_t> gid = number(parts[2]);
@@ -96,12 +98,14 @@ std::optional<std::string> read_database(int root_fd, const char* path) {
   if (util::stat_at(fd.get(), "").type != util::FileType::regular) {
     throw util::Error("read `" + std::string(path) + "` of the image: not a regular file");
   }
-  return util::with_context("read `" + std::string(path) + "` of the image", [&] { return util::read_to_end(fd.get(), kMaxDatabaseSize); });
+  return util::with_context("read `" + std::string(path) + "` of the image",
+                            [&] { return util::read_to_end(fd.get(), kMaxDatabaseSize); });
 }
 
 }  // namespace
 
-UserIds find_user(std::string_view user, const std::optional<std::string>& passwd, const std::optional<std::string>& group) {
+UserIds find_user(std::string_view user, const std::optional<std::string>& passwd,
+                  const std::optional<std::string>& group) {
   std::size_t colon = user.find(':');
   std::string_view name = user.substr(0, colon);
   std::string_view group_name = colon == std::string_view::npos ? std::string_view() : user.substr(colon + 1);
@@ -138,16 +142,51 @@ UserIds find_user_in_root(std::string_view user, int root_fd) {
 
 namespace {
 
-constexpr const char* kCapabilityNames[] = {
-    "CAP_CHOWN",       "CAP_DAC_OVERRIDE",  "CAP_DAC_READ_SEARCH", "CAP_FOWNER",      "CAP_FSETID",         "CAP_KILL",
-    "CAP_SETGID",      "CAP_SETUID",        "CAP_SETPCAP",         "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",   "CAP_NET_RAW",       "CAP_IPC_LOCK",        "CAP_IPC_OWNER",   "CAP_SYS_MODULE",     "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT",  "CAP_SYS_PTRACE",    "CAP_SYS_PACCT",       "CAP_SYS_ADMIN",   "CAP_SYS_BOOT",       "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE", "CAP_SYS_TIME",     "CAP_SYS_TTY_CONFIG",  "CAP_MKNOD",       "CAP_LEASE",          "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL", "CAP_SETFCAP",     "CAP_MAC_OVERRIDE",    "CAP_MAC_ADMIN",   "CAP_SYSLOG",         "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ",  "CAP_PERFMON",         "CAP_BPF",         "CAP_CHECKPOINT_RESTORE"};
+constexpr const char* kCapabilityNames[] = {"CAP_CHOWN",
+                                            "CAP_DAC_OVERRIDE",
+                                            "CAP_DAC_READ_SEARCH",
+                                            "CAP_FOWNER",
+                                            "CAP_FSETID",
+                                            "CAP_KILL",
+                                            "CAP_SETGID",
+                                            "CAP_SETUID",
+                                            "CAP_SETPCAP",
+                                            "CAP_LINUX_IMMUTABLE",
+                                            "CAP_NET_BIND_SERVICE",
+                                            "CAP_NET_BROADCAST",
+                                            "CAP_NET_ADMIN",
+                                            "CAP_NET_RAW",
+                                            "CAP_IPC_LOCK",
+                                            "CAP_IPC_OWNER",
+                                            "CAP_SYS_MODULE",
+                                            "CAP_SYS_RAWIO",
+                                            "CAP_SYS_CHROOT",
+                                            "CAP_SYS_PTRACE",
+                                            "CAP_SYS_PACCT",
+                                            "CAP_SYS_ADMIN",
+                                            "CAP_SYS_BOOT",
+                                            "CAP_SYS_NICE",
+                                            "CAP_SYS_RESOURCE",
+                                            "CAP_SYS_TIME",
+                                            "CAP_SYS_TTY_CONFIG",
+                                            "CAP_MKNOD",
+                                            "CAP_LEASE",
+                                            "CAP_AUDIT_WRITE",
+                                            "CAP_AUDIT_CONTROL",
+                                            "CAP_SETFCAP",
+                                            "CAP_MAC_OVERRIDE",
+                                            "CAP_MAC_ADMIN",
+                                            "CAP_SYSLOG",
+                                            "CAP_WAKE_ALARM",
+                                            "CAP_BLOCK_SUSPEND",
+                                            "CAP_AUDIT_READ",
+                                            "CAP_PERFMON",
+                                            "CAP_BPF",
+                                            "CAP_CHECKPOINT_RESTORE"};
 
-constexpr Capabilities bit(int capability) { return Capabilities{1} << capability; }
+constexpr Capabilities bit(int capability) {
+  return Capabilities{1} << capability;
+}
 
 void set_capabilities(Capabilities permitted, Capabilities inheritable) {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -192,8 +231,10 @@ void set_groups(const UserIds& user) {
   int code = errno;
   util::SystemError error("become the user " + std::to_string(user.uid) + ":" + std::to_string(user.gid), code);
   if (code == EINVAL) {
-    error.set_hint("this id does not exist in the user namespace; give the user who builds a range of subordinate ids in /etc/subuid and "
-                   "/etc/subgid (`usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME`), and install newuidmap");
+    error.set_hint(
+        "this id does not exist in the user namespace; give the user who builds a range of subordinate ids in "
+        "/etc/subuid and "
+        "/etc/subgid (`usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME`), and install newuidmap");
   }
   throw error;
 }
@@ -201,9 +242,9 @@ void set_groups(const UserIds& user) {
 }  // namespace
 
 Capabilities default_capabilities() {
-  return bit(CAP_CHOWN) | bit(CAP_DAC_OVERRIDE) | bit(CAP_FSETID) | bit(CAP_FOWNER) | bit(CAP_MKNOD) | bit(CAP_NET_RAW) | bit(CAP_SETGID) |
-         bit(CAP_SETUID) | bit(CAP_SETFCAP) | bit(CAP_SETPCAP) | bit(CAP_NET_BIND_SERVICE) | bit(CAP_SYS_CHROOT) | bit(CAP_KILL) |
-         bit(CAP_AUDIT_WRITE);
+  return bit(CAP_CHOWN) | bit(CAP_DAC_OVERRIDE) | bit(CAP_FSETID) | bit(CAP_FOWNER) | bit(CAP_MKNOD) |
+         bit(CAP_NET_RAW) | bit(CAP_SETGID) | bit(CAP_SETUID) | bit(CAP_SETFCAP) | bit(CAP_SETPCAP) |
+         bit(CAP_NET_BIND_SERVICE) | bit(CAP_SYS_CHROOT) | bit(CAP_KILL) | bit(CAP_AUDIT_WRITE);
 }
 
 int capability_number(std::string_view name) {
@@ -225,7 +266,8 @@ void become_user(const UserIds& user, Capabilities capabilities, bool ambient) {
   prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   // Kept over the change of the user for the calls below; exec then does what it always does for that user.
   if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) util::throw_errno("keep the capabilities");
-  if (setresgid(user.gid, user.gid, user.gid) != 0 || setresuid(user.uid, user.uid, user.uid) != 0) fail_to_become(user);
+  if (setresgid(user.gid, user.gid, user.gid) != 0 || setresuid(user.uid, user.uid, user.uid) != 0)
+    fail_to_become(user);
   if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0) util::throw_errno("keep the capabilities");
   bool keep = user.uid == 0 || ambient;
   set_capabilities(keep ? capabilities : 0, ambient ? capabilities : 0);

@@ -67,7 +67,8 @@ std::optional<util::ExitStatus> wait_for(pid_t process, int child_events, int li
 void prepare(const SandboxPlan& plan, InitDescriptors& descriptors) {
   join_cgroups(descriptors.cgroups);
   const std::string& name = plan.process.hostname;
-  if (!name.empty() && sethostname(name.data(), name.size()) != 0) util::throw_errno("set the host name `" + name + "`");
+  if (!name.empty() && sethostname(name.data(), name.size()) != 0)
+    util::throw_errno("set the host name `" + name + "`");
   if (plan.process.network == NetworkMode::none) bring_loopback_up();
 }
 

@@ -19,23 +19,34 @@ namespace {
 
 using util::Mount;
 
-bool is_directory(int fd) { return util::stat_at(fd, "").type == util::FileType::directory; }
+bool is_directory(int fd) {
+  return util::stat_at(fd, "").type == util::FileType::directory;
+}
 
-/// Mount points in /dev, /proc and /sys are made in file systems that end with the sandbox.
-bool leaves_no_trace(const std::string& target) {
+/// Mount points that are not taken away afterwards: those in /dev, /proc and /sys are made in file systems that end with the
+/// sandbox; the three themselves stay in the layer when the image had none, as with BuildKit.
+bool stays(const std::string& target) {
+  if (target == "/dev" || target == "/proc" || target == "/sys") return true;
   return target.starts_with("/dev/") || target.starts_with("/proc/") || target.starts_with("/sys/");
 }
 
 std::string file_system_name(const Mount& mount) {
   switch (mount.type) {
-    case Mount::Type::tmpfs: return "tmpfs";
-    case Mount::Type::proc: return "proc";
-    case Mount::Type::sysfs: return "sysfs";
-    case Mount::Type::devpts: return "devpts";
-    case Mount::Type::mqueue: return "mqueue";
-    case Mount::Type::cgroup: return mount.source.empty() ? "cgroup2" : mount.source;
+    case Mount::Type::tmpfs:
+      return "tmpfs";
+    case Mount::Type::proc:
+      return "proc";
+    case Mount::Type::sysfs:
+      return "sysfs";
+    case Mount::Type::devpts:
+      return "devpts";
+    case Mount::Type::mqueue:
+      return "mqueue";
+    case Mount::Type::cgroup:
+      return mount.source.empty() ? "cgroup2" : mount.source;
     case Mount::Type::bind:
-    case Mount::Type::overlay: break;
+    case Mount::Type::overlay:
+      break;
   }
   throw util::Error("mount `" + mount.target + "`: not a file system of its own");
 }
@@ -55,14 +66,24 @@ util::Fd new_file_system(const Mount& mount, const std::string& options) {
 /// The kernel says no: to this kind of mount, here. Any other error is a fault that must be seen.
 bool is_refusal(const util::SystemError& error) {
   switch (error.code()) {
-    case EPERM: case EACCES: case EINVAL: case ENODEV: case ENOSYS: case EBUSY: case ENOENT: case EOPNOTSUPP: return true;
-    default: return false;
+    case EPERM:
+    case EACCES:
+    case EINVAL:
+    case ENODEV:
+    case ENOSYS:
+    case EBUSY:
+    case ENOENT:
+    case EOPNOTSUPP:
+      return true;
+    default:
+      return false;
   }
 }
 
 void change_root_without_pivot() {
   // The root of this machine is the first file system of all (a ramfs), which cannot be swapped: cover it and go in.
-  if (mount(".", "/", nullptr, MS_MOVE, nullptr) != 0 || chroot(".") != 0) util::throw_errno("enter the sandbox's root");
+  if (mount(".", "/", nullptr, MS_MOVE, nullptr) != 0 || chroot(".") != 0)
+    util::throw_errno("enter the sandbox's root");
 }
 
 }  // namespace
@@ -113,12 +134,18 @@ void SandboxRoot::add_mounts() {
 void SandboxRoot::perform(const Step& step) {
   try {
     switch (step.kind) {
-      case Step::Kind::mount: return perform_mount(step);
-      case Step::Kind::file: return perform_file(step);
-      case Step::Kind::device: return perform_device(step);
-      case Step::Kind::link: return perform_link(step);
-      case Step::Kind::mask: return perform_mask(step);
-      case Step::Kind::read_only: return perform_read_only(step);
+      case Step::Kind::mount:
+        return perform_mount(step);
+      case Step::Kind::file:
+        return perform_file(step);
+      case Step::Kind::device:
+        return perform_device(step);
+      case Step::Kind::link:
+        return perform_link(step);
+      case Step::Kind::mask:
+        return perform_mask(step);
+      case Step::Kind::read_only:
+        return perform_read_only(step);
     }
   } catch (const util::SystemError& error) {
     if (!step.optional || !is_refusal(error)) throw;
@@ -138,7 +165,7 @@ void SandboxRoot::perform_mount(const Step& step) {
     }
   });
   std::size_t stubs = points_->stub_count();
-  util::Fd target = points_->open(mount.target, is_directory(fd.get()), !leaves_no_trace(mount.target));
+  util::Fd target = points_->open(mount.target, is_directory(fd.get()), !stays(mount.target));
   attach_mount(fd.get(), target.get(), mount.target);
   done_.push_back({mount.target, stubs});
 }
@@ -147,7 +174,7 @@ void SandboxRoot::bind_over(const Mount& mount, const std::string& source) {
   util::Fd fd = clone_mount(base_.get(), source, false);
   add_mount_attributes(fd.get(), mount_attributes(mount), false);
   std::size_t stubs = points_->stub_count();
-  util::Fd target = points_->open(mount.target, is_directory(fd.get()), !leaves_no_trace(mount.target));
+  util::Fd target = points_->open(mount.target, is_directory(fd.get()), !stays(mount.target));
   attach_mount(fd.get(), target.get(), mount.target);
   done_.push_back({mount.target, stubs});
 }
@@ -157,8 +184,10 @@ void SandboxRoot::perform_file(const Step& step) {
   util::Fd file = util::open_at(base_.get(), name, O_WRONLY | O_CREAT | O_EXCL, 0600);
   util::write_all(file.get(), step.data);
   if (fchown(file.get(), step.uid, step.gid) != 0) {
-    util::SystemError error("give `" + step.mount.target + "` to " + std::to_string(step.uid) + ":" + std::to_string(step.gid), errno);
-    if (error.code() == EINVAL) error.set_hint("this id is not among the subordinate ids in /etc/subuid and /etc/subgid");
+    util::SystemError error(
+        "give `" + step.mount.target + "` to " + std::to_string(step.uid) + ":" + std::to_string(step.gid), errno);
+    if (error.code() == EINVAL)
+      error.set_hint("this id is not among the subordinate ids in /etc/subuid and /etc/subgid");
     throw error;
   }
   if (fchmod(file.get(), step.mode) != 0) util::throw_errno("set the mode of `" + step.mount.target + "`");

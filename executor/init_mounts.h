@@ -11,8 +11,8 @@
 
 namespace executor {
 
-/// Puts the root of a sandbox together in this mount namespace, and takes it apart so far that no mount point that was made for the
-/// step stays in the layer. Runs in the init.
+/// Puts the root of a sandbox together in this mount namespace, and takes it apart so far that no mount point that was
+/// made for the step stays in the layer. Runs in the init.
 class SandboxRoot {
  public:
   /// Mounts the root itself (over the staging directory). Throws util::Error.
@@ -37,7 +37,7 @@ class SandboxRoot {
   util::Fd make_mount(const util::Mount& mount, const std::string& options) const;
 
   const SandboxPlan& plan_;
-  util::Fd base_;                  ///< tmpfs over the staging directory: "root", "file0", "file1", ...
+  util::Fd base_;  ///< tmpfs over the staging directory: "root", "file0", "file1", ...
   util::Fd root_;
   std::unique_ptr<MountPoints> points_;
   struct Done {

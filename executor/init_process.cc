@@ -29,12 +29,13 @@ struct LimitName {
   const char* name;
   int resource;
 };
-constexpr LimitName kLimits[] = {{"as", RLIMIT_AS},           {"core", RLIMIT_CORE},       {"cpu", RLIMIT_CPU},
-                                 {"data", RLIMIT_DATA},       {"fsize", RLIMIT_FSIZE},     {"locks", RLIMIT_LOCKS},
-                                 {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
-                                 {"nofile", RLIMIT_NOFILE},   {"nproc", RLIMIT_NPROC},     {"rss", RLIMIT_RSS},
-                                 {"rtprio", RLIMIT_RTPRIO},   {"rttime", RLIMIT_RTTIME},   {"sigpending", RLIMIT_SIGPENDING},
-                                 {"stack", RLIMIT_STACK}};
+constexpr LimitName kLimits[] = {
+    {"as", RLIMIT_AS},           {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
+    {"data", RLIMIT_DATA},       {"fsize", RLIMIT_FSIZE},       {"locks", RLIMIT_LOCKS},
+    {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
+    {"nofile", RLIMIT_NOFILE},   {"nproc", RLIMIT_NPROC},       {"rss", RLIMIT_RSS},
+    {"rtprio", RLIMIT_RTPRIO},   {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
+    {"stack", RLIMIT_STACK}};
 
 void set_limit(const ResourceLimits::Ulimit& limit) {
   for (const LimitName& known : kLimits) {
@@ -47,14 +48,17 @@ void set_limit(const ResourceLimits::Ulimit& limit) {
     int code = errno;
     struct rlimit own = {};
     getrlimit(resource, &own);
-    util::SystemError error("set the limit `" + limit.name + "` to " + std::to_string(limit.soft) + ":" + std::to_string(limit.hard), code);
+    util::SystemError error(
+        "set the limit `" + limit.name + "` to " + std::to_string(limit.soft) + ":" + std::to_string(limit.hard), code);
     if (code == EPERM) {
       std::string most = own.rlim_max == RLIM_INFINITY ? "unlimited" : std::to_string(own.rlim_max);
-      error.set_hint("more than the hard limit of this process (" + most + ") needs CAP_SYS_RESOURCE; raise it before the build starts");
+      error.set_hint("more than the hard limit of this process (" + most +
+                     ") needs CAP_SYS_RESOURCE; raise it before the build starts");
     }
     throw error;
   }
-  throw util::Error("set the limit `" + limit.name + "`: no such limit", "known are nofile, nproc, core, memlock, stack and the others of setrlimit(2)");
+  throw util::Error("set the limit `" + limit.name + "`: no such limit",
+                    "known are nofile, nproc, core, memlock, stack and the others of setrlimit(2)");
 }
 
 const std::string* find_variable(const std::vector<std::string>& env, std::string_view name) {
@@ -109,7 +113,8 @@ int execute(const ProcessSpec& process) {
 
 void redirect(const ProcessStart& start) {
   util::Fd null = util::open_file("/dev/null", O_RDONLY);
-  if (dup2(null.get(), 0) < 0 || dup2(start.output, 1) < 0 || dup2(start.error, 2) < 0) util::throw_errno("redirect the output");
+  if (dup2(null.get(), 0) < 0 || dup2(start.output, 1) < 0 || dup2(start.error, 2) < 0)
+    util::throw_errno("redirect the output");
 }
 
 void reset_signals() {
@@ -130,7 +135,8 @@ void enter_working_directory(const ProcessSpec& process, const UserIds& user) {
   util::throw_errno("enter the working directory `" + process.cwd + "`");
 }
 
-/// In the child. The order matters: what needs privilege comes before it is given up, and the filter is the first that needs it.
+/// In the child. The order matters: what needs privilege comes before it is given up, and the filter is the first that
+/// needs it.
 [[noreturn]] void become_process(const ProcessStart& start) {
   ProcessSpec process = start.plan->process;
   reset_signals();
@@ -140,7 +146,10 @@ void enter_working_directory(const ProcessSpec& process, const UserIds& user) {
   for (const ResourceLimits::Ulimit& limit : process.limits.ulimits) set_limit(limit);
   // Keys of whoever builds are not the step's; where keyrings are not allowed there is none to hide.
   syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr, 0, 0, 0);
-  if (find_variable(process.env, "HOME") == nullptr) process.env.push_back("HOME=" + start.user.home);
+  if (value_or(process.env, "HOME", "").empty()) {
+    std::erase(process.env, "HOME=");
+    process.env.push_back("HOME=" + start.user.home);
+  }
   enter_working_directory(process, start.user);
   if (!start.plan->seccomp.empty()) load_seccomp_filter(start.plan->seccomp);
   become_user(start.user, process.insecure ? ~Capabilities{0} : default_capabilities(), process.insecure);
@@ -196,7 +205,8 @@ void make_working_directory(int root_fd, const std::string& path, const UserIds&
       }
       if (!found) {
         if (mkdirat(parent.get(), name.c_str(), 0755) != 0) util::throw_errno("make `" + name + "`");
-        if (fchownat(parent.get(), name.c_str(), user.uid, user.gid, AT_SYMLINK_NOFOLLOW) != 0) util::throw_errno("set the owner of `" + name + "`");
+        if (fchownat(parent.get(), name.c_str(), user.uid, user.gid, AT_SYMLINK_NOFOLLOW) != 0)
+          util::throw_errno("set the owner of `" + name + "`");
       }
       done = "/" + util::clean_relative(done + "/" + name);
     }
@@ -232,8 +242,8 @@ int child_main(void* argument) {
 pid_t start_process(const ProcessStart& start) {
   if (start.plan->process.args.empty()) throw util::Error("run in a sandbox: no command is given");
   util::Pipe problems = util::Pipe::open();
-  // Shares memory until it execs, while the init waits (as vfork): nothing of the page tables is copied just to be thrown away. The init
-  // has no other threads, and the child gets a stack of its own, so it may do what it likes.
+  // Shares memory until it execs, while the init waits (as vfork): nothing of the page tables is copied just to be
+  // thrown away. The init has no other threads, and the child gets a stack of its own, so it may do what it likes.
   std::vector<char> stack(256 * 1024);
   Child child{&start, problems.write.get()};
   auto top = reinterpret_cast<std::uintptr_t>(stack.data() + stack.size()) & ~std::uintptr_t{63};

@@ -15,11 +15,12 @@ namespace executor {
 struct ProcessStart {
   const SandboxPlan* plan = nullptr;
   UserIds user;
-  int output = -1, error = -1;   ///< borrowed
+  int output = -1, error = -1;  ///< borrowed
 };
 
-/// Forks it: limits, filter, user, capabilities, working directory, exec. Returns when it has been exec'ed, or has said on its error stream
-/// that there is no such command and ended with 127 or 126. Throws util::Error for anything else. Runs in the init, after `enter`.
+/// Forks it: limits, filter, user, capabilities, working directory, exec. Returns when it has been exec'ed, or has said
+/// on its error stream that there is no such command and ended with 127 or 126. Throws util::Error for anything else.
+/// Runs in the init, after `enter`.
 pid_t start_process(const ProcessStart& start);
 
 /// Makes `path` (0755, owned by the user, links followed inside the root) with its parents when missing.

@@ -24,8 +24,8 @@ union ControlBuffer {
   struct cmsghdr aligned;
 };
 
-/// This program, through a read-only mount that only exists as a descriptor: a step that gets hold of /proc/PID/exe of the init must not
-/// be able to write to the program of the host.
+/// This program, through a read-only mount that only exists as a descriptor: a step that gets hold of /proc/PID/exe of
+/// the init must not be able to write to the program of the host.
 util::Fd open_own_program() {
   util::Fd fd(open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
   if (!fd) return {};
@@ -106,7 +106,8 @@ bool receive_packet(int socket, void* data, std::size_t size, std::vector<util::
     length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
   } while (length < 0 && errno == EINTR);
   if (length < 0 && errno != ECONNRESET) util::throw_errno("talk to the sandbox's server");
-  for (struct cmsghdr* header = CMSG_FIRSTHDR(&message); length > 0 && header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+  for (struct cmsghdr* header = CMSG_FIRSTHDR(&message); length > 0 && header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
     std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < count; ++i) {
@@ -118,10 +119,13 @@ bool receive_packet(int socket, void* data, std::size_t size, std::vector<util::
   return length == static_cast<ssize_t>(size);
 }
 
-Launcher::~Launcher() { stop(); }
+Launcher::~Launcher() {
+  stop();
+}
 
 void Launcher::stop() noexcept {
-  socket_.reset();  // which ends the server
+  if (socket_) shutdown(socket_.get(), SHUT_RDWR);  // which ends the server, whoever else holds a copy
+  socket_.reset();
   if (server_ > 0) {
     while (waitpid(server_, nullptr, 0) < 0 && errno == EINTR) {
     }

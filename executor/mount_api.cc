@@ -60,7 +60,8 @@ void add_mount_attributes(int mount_fd, std::uint64_t attributes, bool recursive
   change.attr_set = attributes;
   unsigned flags = AT_EMPTY_PATH;
   if (recursive) flags |= AT_RECURSIVE;
-  if (mount_setattr(mount_fd, "", flags, &change, sizeof change) != 0) fail_with_hint("set the flags of a mount", errno);
+  if (mount_setattr(mount_fd, "", flags, &change, sizeof change) != 0)
+    fail_with_hint("set the flags of a mount", errno);
 }
 
 void attach_mount(int mount_fd, int target_fd, const std::string& target_name) {
@@ -69,12 +70,14 @@ void attach_mount(int mount_fd, int target_fd, const std::string& target_name) {
   }
 }
 
-FileSystemContext::FileSystemContext(std::string type) : type_(std::move(type)), fd_(fsopen(type_.c_str(), FSOPEN_CLOEXEC)) {
+FileSystemContext::FileSystemContext(std::string type)
+    : type_(std::move(type)), fd_(fsopen(type_.c_str(), FSOPEN_CLOEXEC)) {
   if (!fd_) {
     int code = errno;
     util::SystemError error("mount a file system of type `" + type_ + "`", code);
-    error.set_hint(code == ENODEV ? "this kernel has no `" + type_ + "`; is its module installed (`modprobe " + type_ + "`)?"
-                                  : mount_hint(code));
+    error.set_hint(code == ENODEV
+                       ? "this kernel has no `" + type_ + "`; is its module installed (`modprobe " + type_ + "`)?"
+                       : mount_hint(code));
     throw error;
   }
 }
@@ -98,7 +101,9 @@ bool FileSystemContext::try_set(const char* key, const std::string& value) {
   return fsconfig(fd_.get(), FSCONFIG_SET_STRING, key, value.c_str(), 0) == 0;
 }
 
-bool FileSystemContext::try_flag(const char* key) { return fsconfig(fd_.get(), FSCONFIG_SET_FLAG, key, nullptr, 0) == 0; }
+bool FileSystemContext::try_flag(const char* key) {
+  return fsconfig(fd_.get(), FSCONFIG_SET_FLAG, key, nullptr, 0) == 0;
+}
 
 void FileSystemContext::set_options(const std::string& options) {
   for (const std::string& option : util::split(options, ',')) {

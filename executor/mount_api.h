@@ -8,8 +8,8 @@
 
 namespace executor {
 
-/// The kernel's descriptor based mount calls (Linux 5.12), with errors in words. A mount is made detached and then put in its place,
-/// so no path is looked up twice.
+/// The kernel's descriptor based mount calls (Linux 5.12), with errors in words. A mount is made detached and then put
+/// in its place, so no path is looked up twice.
 
 /// MOUNT_ATTR_* bits of the flags of a mount.
 std::uint64_t mount_attributes(const util::Mount& mount);

@@ -16,9 +16,17 @@ using util::Mount;
 constexpr std::uint64_t kDevSize = 65536 * 1024;
 constexpr std::uint32_t kCgroup2Magic = 0x63677270;
 
-constexpr const char* kMaskedPaths[] = {"/proc/acpi",       "/proc/asound",      "/proc/kcore",       "/proc/keys",
-                                        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
-                                        "/proc/scsi",       "/sys/firmware",     "/sys/devices/virtual/powercap"};
+constexpr const char* kMaskedPaths[] = {"/proc/acpi",
+                                        "/proc/asound",
+                                        "/proc/kcore",
+                                        "/proc/keys",
+                                        "/proc/latency_stats",
+                                        "/proc/timer_list",
+                                        "/proc/timer_stats",
+                                        "/proc/sched_debug",
+                                        "/proc/scsi",
+                                        "/sys/firmware",
+                                        "/sys/devices/virtual/powercap"};
 constexpr const char* kReadOnlyPaths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 
 struct Device {
@@ -27,12 +35,12 @@ struct Device {
 };
 constexpr Device kDevices[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
                                {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
-constexpr Device kInsecureDevices[] = {{"kmsg", 1, 11}, {"fuse", 10, 229}, {"cuse", 10, 203},
+constexpr Device kInsecureDevices[] = {{"kmsg", 1, 11},  {"fuse", 10, 229},    {"cuse", 10, 203},
                                        {"kvm", 10, 232}, {"net/tun", 10, 200}, {"loop-control", 10, 237}};
 
-constexpr std::pair<const char*, const char*> kLinks[] = {{"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"},
-                                                          {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
-                                                          {"/dev/core", "/proc/kcore"},       {"/dev/ptmx", "pts/ptmx"}};
+constexpr std::pair<const char*, const char*> kLinks[] = {
+    {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"}, {"/dev/stdout", "/proc/self/fd/1"},
+    {"/dev/stderr", "/proc/self/fd/2"}, {"/dev/core", "/proc/kcore"},      {"/dev/ptmx", "pts/ptmx"}};
 
 Mount special(Mount::Type type, std::string target) {
   Mount mount;
@@ -98,7 +106,8 @@ void add_dev(std::vector<Step>& steps, const ProcessSpec& process, const HostFac
   dev.no_exec = dev.no_dev = false;
   dev.size = kDevSize;
   steps.push_back(mount_step(dev));
-  for (const Device& device : kDevices) steps.push_back(device_step(device, false));
+  // A machine without terminals may lack /dev/tty; a step without it works.
+  for (const Device& device : kDevices) steps.push_back(device_step(device, device.major == 5));
   for (auto [path, text] : kLinks) {
     Step link = path_step(Step::Kind::link, path);
     link.data = text;
@@ -175,12 +184,13 @@ std::ptrdiff_t depth(const Step& step) {
 
 }  // namespace
 
-SandboxPlan complete_plan(const ProcessSpec& process, const MountPlan& mounts, const HostFacts& facts, std::string hosts,
-                          std::string resolv_conf) {
+SandboxPlan complete_plan(const ProcessSpec& process, const MountPlan& mounts, const HostFacts& facts,
+                          std::string hosts, std::string resolv_conf) {
   SandboxPlan plan;
   plan.user_namespace = facts.user_namespace;
   plan.root = mounts.root;
   plan.process = process;
+  if (plan.process.cwd.empty()) plan.process.cwd = "/";
   add_proc(plan.steps);
   add_dev(plan.steps, process, facts);
   add_sys(plan.steps, process, facts);
@@ -192,7 +202,8 @@ SandboxPlan complete_plan(const ProcessSpec& process, const MountPlan& mounts, c
     plan.steps.push_back(file_step(file, true));
   }
   add_requested(plan.steps, mounts);
-  std::stable_sort(plan.steps.begin(), plan.steps.end(), [](const Step& a, const Step& b) { return depth(a) < depth(b); });
+  std::stable_sort(plan.steps.begin(), plan.steps.end(),
+                   [](const Step& a, const Step& b) { return depth(a) < depth(b); });
   if (!process.insecure) {
     for (const char* path : kMaskedPaths) plan.steps.push_back(path_step(Step::Kind::mask, path));
     for (const char* path : kReadOnlyPaths) plan.steps.push_back(path_step(Step::Kind::read_only, path));
@@ -257,7 +268,9 @@ HostFacts find_host_facts() {
   if (statfs("/sys/fs/cgroup", &info) == 0) {
     bool unified = static_cast<std::uint32_t>(info.f_type) == kCgroup2Magic;
     facts.cgroup_v1 = unified ? std::vector<std::string>() : hierarchies_to_show();
-    facts.cgroups = unified ? HostFacts::Cgroups::v2 : facts.cgroup_v1.empty() ? HostFacts::Cgroups::none : HostFacts::Cgroups::v1;
+    facts.cgroups = unified                   ? HostFacts::Cgroups::v2
+                    : facts.cgroup_v1.empty() ? HostFacts::Cgroups::none
+                                              : HostFacts::Cgroups::v1;
   }
   return facts;
 }

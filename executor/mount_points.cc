@@ -18,13 +18,17 @@ namespace {
 
 constexpr int kMaxLinks = 40;
 
-std::string joined(const std::string& parent, const std::string& name) { return parent.empty() ? name : parent + "/" + name; }
+std::string joined(const std::string& parent, const std::string& name) {
+  return parent.empty() ? name : parent + "/" + name;
+}
 
 util::Fd open_existing(int root_fd, const std::string& path, int extra_flags) {
   return util::open_in_root(root_fd, path.empty() ? "." : path, O_PATH | extra_flags);
 }
 
-bool is_absence(int code) { return code == ENOENT || code == ENOTDIR || code == EACCES; }
+bool is_absence(int code) {
+  return code == ENOENT || code == ENOTDIR || code == EACCES;
+}
 
 void push_front_parts(std::deque<std::string>& rest, const std::string& path) {
   std::vector<std::string> parts = util::split(path, '/');
@@ -54,7 +58,8 @@ util::Fd MountPoints::open(const std::string& target, bool directory, bool tempo
     if (!fd) fd = open_or_make(target, directory, temporary);
     bool is_directory = util::stat_at(fd.get(), "").type == util::FileType::directory;
     if (is_directory != directory) {
-      throw util::Error(directory ? "it is a file, and a directory is to be mounted there" : "it is a directory, and a file is to be mounted there");
+      throw util::Error(directory ? "it is a file, and a directory is to be mounted there"
+                                  : "it is a directory, and a file is to be mounted there");
     }
     return fd;
   });
@@ -130,7 +135,8 @@ void MountPoints::remove_stub(const Stub& stub) noexcept {
     } else {
       if (!S_ISREG(file.st_mode) || file.st_size != 0 || unlinkat(dir.get(), stub.name.c_str(), 0) != 0) return;
     }
-    bool untouched = now.st_mtim.tv_sec == stub.after.st_mtim.tv_sec && now.st_mtim.tv_nsec == stub.after.st_mtim.tv_nsec;
+    bool untouched =
+        now.st_mtim.tv_sec == stub.after.st_mtim.tv_sec && now.st_mtim.tv_nsec == stub.after.st_mtim.tv_nsec;
     const struct stat& wanted = untouched ? stub.before : now;
     struct timespec times[2] = {wanted.st_atim, wanted.st_mtim};
     futimens(dir.get(), times);

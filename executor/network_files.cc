@@ -21,7 +21,9 @@ std::string server_of(const std::string& line) {
   return address.substr(0, address.find_first_of(" #;"));
 }
 
-bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1" || address.starts_with("::ffff:127."); }
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address == "::1" || address.starts_with("::ffff:127.");
+}
 
 std::vector<std::string> servers(const std::string& text) {
   std::vector<std::string> result;
@@ -41,11 +43,13 @@ std::string read_or_empty(const char* path) {
 
 }  // namespace
 
-std::string make_hosts(const std::string& hostname, const std::vector<std::pair<std::string, std::string>>& extra_hosts) {
+std::string make_hosts(const std::string& hostname,
+                       const std::vector<std::pair<std::string, std::string>>& extra_hosts) {
   std::string text = "127.0.0.1\tlocalhost";
   if (!hostname.empty()) text += " " + hostname;
   text += "\n::1\tlocalhost ip6-localhost ip6-loopback\n";
-  for (const auto& [host, address] : extra_hosts) text += (address == "host-gateway" ? "127.0.0.1" : address) + "\t" + host + "\n";
+  for (const auto& [host, address] : extra_hosts)
+    text += (address == "host-gateway" ? "127.0.0.1" : address) + "\t" + host + "\n";
   return text;
 }
 

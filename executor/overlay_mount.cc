@@ -16,10 +16,16 @@
 namespace executor {
 namespace {
 
-// fsconfig takes strings below 256 bytes; colons and backslashes mean something in upperdir, workdir and in the old syntax.
-bool can_be_given_as_text(const std::string& path) { return path.size() < 256 && path.find_first_of("\\:,") == std::string::npos; }
+constexpr std::size_t kMaxLayers = 500;
 
-/// Paths as overlayfs takes them: themselves, or /proc/self/fd/N for awkward ones (the descriptors live as long as this object).
+// fsconfig takes strings below 256 bytes; colons and backslashes mean something in upperdir, workdir and in the old
+// syntax.
+bool can_be_given_as_text(const std::string& path) {
+  return path.size() < 256 && path.find_first_of("\\:,") == std::string::npos;
+}
+
+/// Paths as overlayfs takes them: themselves, or /proc/self/fd/N for awkward ones (the descriptors live as long as this
+/// object).
 class LayerPaths {
  public:
   std::string text(const std::string& path) {
@@ -36,7 +42,8 @@ class LayerPaths {
   std::vector<util::Fd> fds_;
 };
 
-/// An overlay that was mounted with `volatile` leaves a mark in its work directory, and a second mount is refused because of it.
+/// An overlay that was mounted with `volatile` leaves a mark in its work directory, and a second mount is refused
+/// because of it.
 void remove_volatile_mark(const std::string& work) {
   std::string mark = work + "/work/incompat/volatile";
   unlink((mark + "/dirty").c_str());
@@ -46,7 +53,8 @@ void remove_volatile_mark(const std::string& work) {
 void add_options(FileSystemContext& context, const util::Mount& mount, bool user_namespace) {
   if (user_namespace) {
     if (!context.try_flag("userxattr")) {
-      throw util::Error("mount a new `overlay`: this kernel does not allow it in a user namespace", "Linux 5.12 or newer is needed");
+      throw util::Error("mount a new `overlay`: this kernel does not allow it in a user namespace",
+                        "Linux 5.12 or newer is needed");
     }
   } else {
     context.try_set("redirect_dir", "nofollow");
@@ -80,8 +88,9 @@ std::optional<util::Fd> mount_by_layers(const util::Mount& mount, bool user_name
   return context.mount(mount_attributes(mount));
 }
 
-/// All layers in one option of mount(2), which has room for 4095 bytes: so the layers are named by descriptor numbers, relative to
-/// /proc/self/fd. That call cannot make a detached mount, hence the detour over a directory that is uncovered again.
+/// All layers in one option of mount(2), which has room for 4095 bytes: so the layers are named by descriptor numbers,
+/// relative to /proc/self/fd. That call cannot make a detached mount, hence the detour over a directory that is
+/// uncovered again.
 util::Fd mount_by_option(const util::Mount& mount, bool user_namespace) {
   LayerPaths paths;
   std::string options = "lowerdir=";
@@ -114,6 +123,11 @@ util::Fd mount_by_option(const util::Mount& mount, bool user_namespace) {
 
 util::Fd mount_overlay(const util::Mount& mount, bool user_namespace) {
   if (mount.lower.empty()) throw util::Error("mount an overlay: it has no layers");
+  if (mount.lower.size() > kMaxLayers) {
+    throw util::Error("mount an overlay of " + std::to_string(mount.lower.size()) + " layers: the kernel can stack " +
+                          std::to_string(kMaxLayers),
+                      "join steps of the Dockerfile, or start from an image with fewer layers");
+  }
   try {
     if (mount.lower.size() == 1 && mount.upper.empty()) {
       util::Fd single = clone_mount(AT_FDCWD, mount.lower.front(), false);
@@ -129,8 +143,9 @@ util::Fd mount_overlay(const util::Mount& mount, bool user_namespace) {
     return mount_by_option(mount, user_namespace);
   } catch (util::SystemError& error) {
     if (error.code() == EINVAL && error.hint().empty()) {
-      error.set_hint("the storage directory may be on a file system that cannot hold an overlay's upper layer (another overlay, "
-                     "NFS); choose a directory on a local file system such as ext4, xfs or tmpfs");
+      error.set_hint(
+          "the storage directory may be on a file system that cannot hold an overlay's upper layer (another overlay, "
+          "NFS); choose a directory on a local file system such as ext4, xfs or tmpfs");
     }
     throw;
   }

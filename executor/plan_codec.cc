@@ -6,8 +6,8 @@
 
 namespace util {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Mount, type, source, target, read_only, no_exec, no_suid, no_dev, recursive, size, mode, lower,
-                                   upper, work)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Mount, type, source, target, read_only, no_exec, no_suid, no_dev, recursive, size,
+                                   mode, lower, upper, work)
 
 }  // namespace util
 
@@ -34,8 +34,12 @@ namespace executor {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ResourceLimits::Ulimit, name, soft, hard)
 
 // The cgroup limits stay with the parent, which makes the cgroup.
-static void to_json(nlohmann::json& value, const ResourceLimits& limits) { value["ulimits"] = limits.ulimits; }
-static void from_json(const nlohmann::json& value, ResourceLimits& limits) { value.at("ulimits").get_to(limits.ulimits); }
+static void to_json(nlohmann::json& value, const ResourceLimits& limits) {
+  value["ulimits"] = limits.ulimits;
+}
+static void from_json(const nlohmann::json& value, ResourceLimits& limits) {
+  value.at("ulimits").get_to(limits.ulimits);
+}
 
 // The hosts are already in a file of the plan.
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProcessSpec, args, env, cwd, user, hostname, network, insecure, limits)
@@ -52,7 +56,9 @@ std::string to_bytes(const nlohmann::json& value) {
 
 }  // namespace
 
-std::string encode_plan(const SandboxPlan& plan) { return to_bytes(nlohmann::json(plan)); }
+std::string encode_plan(const SandboxPlan& plan) {
+  return to_bytes(nlohmann::json(plan));
+}
 
 SandboxPlan decode_plan(std::string_view bytes) {
   try {

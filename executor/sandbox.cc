@@ -45,7 +45,8 @@ util::Fd memory_file(std::string_view content) {
 /// A descriptor that becomes readable when the token is triggered.
 class StopEvent {
  public:
-  explicit StopEvent(std::stop_token stop) : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), callback_(std::move(stop), Signal{fd_.get()}) {
+  explicit StopEvent(std::stop_token stop)
+      : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), callback_(std::move(stop), Signal{fd_.get()}) {
     if (!fd_) util::throw_errno("wait for a sandbox");
   }
   int fd() const { return fd_.get(); }
@@ -65,7 +66,8 @@ class StopEvent {
 /// A running init, from the outside. Destroying it ends the sandbox.
 class RunningSandbox {
  public:
-  RunningSandbox(Launcher& launcher, std::uint64_t namespaces, std::string_view plan, const std::vector<util::Fd>& cgroups);
+  RunningSandbox(Launcher& launcher, std::uint64_t namespaces, std::string_view plan,
+                 const std::vector<util::Fd>& cgroups);
   ~RunningSandbox() { kill_and_wait(); }
   RunningSandbox(const RunningSandbox&) = delete;
   RunningSandbox& operator=(const RunningSandbox&) = delete;
@@ -86,10 +88,13 @@ class RunningSandbox {
   bool ended_ = false;
 };
 
-RunningSandbox::RunningSandbox(Launcher& launcher, std::uint64_t namespaces, std::string_view plan, const std::vector<util::Fd>& cgroups) {
+RunningSandbox::RunningSandbox(Launcher& launcher, std::uint64_t namespaces, std::string_view plan,
+                               const std::vector<util::Fd>& cgroups) {
   util::Fd plan_file = memory_file(plan);
-  util::Pipe output = util::Pipe::open(), error = util::Pipe::open(), report = util::Pipe::open(), life = util::Pipe::open();
-  std::vector<int> given = {plan_file.get(), output.write.get(), error.write.get(), report.write.get(), life.read.get()};
+  util::Pipe output = util::Pipe::open(), error = util::Pipe::open(), report = util::Pipe::open(),
+             life = util::Pipe::open();
+  std::vector<int> given = {plan_file.get(), output.write.get(), error.write.get(), report.write.get(),
+                            life.read.get()};
   for (const util::Fd& cgroup : cgroups) given.push_back(cgroup.get());
   pidfd_ = launcher.launch(namespaces, given);
   output_ = std::move(output.read);
@@ -122,7 +127,10 @@ bool RunningSandbox::pump(const ProcessIo& io, int stop_event) {
   bool stopped = false;
   Clock::time_point deadline{};
   while (!ended_) {
-    struct pollfd events[4] = {{pidfd_.get(), POLLIN, 0}, {output_.get(), POLLIN, 0}, {error_.get(), POLLIN, 0}, {stopped ? -1 : stop_event, POLLIN, 0}};
+    struct pollfd events[4] = {{pidfd_.get(), POLLIN, 0},
+                               {output_.get(), POLLIN, 0},
+                               {error_.get(), POLLIN, 0},
+                               {stopped ? -1 : stop_event, POLLIN, 0}};
     int timeout = -1;
     if (stopped) {
       auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
@@ -201,7 +209,8 @@ void SandboxExecutor::prepare() {
   lazy->ready = true;
 }
 
-RunOutcome SandboxExecutor::run(const ProcessSpec& process, const MountPlan& mounts, const ProcessIo& io, std::stop_token stop) {
+RunOutcome SandboxExecutor::run(const ProcessSpec& process, const MountPlan& mounts, const ProcessIo& io,
+                                std::stop_token stop) {
   if (stop.stop_requested()) throw util::Cancelled();
   prepare();
   std::string name = "builder-" + std::to_string(getpid()) + "-" + std::to_string(state_->runs++);
@@ -209,7 +218,8 @@ RunOutcome SandboxExecutor::run(const ProcessSpec& process, const MountPlan& mou
   MountPlan completed = mounts;
   std::vector<std::unique_ptr<SocketRelay>> relays;
   for (MountPlan::Socket& socket : completed.sockets) {
-    relays.push_back(std::make_unique<SocketRelay>(socket, state_->sockets(), name + "-" + std::to_string(relays.size())));
+    relays.push_back(
+        std::make_unique<SocketRelay>(socket, state_->sockets(), name + "-" + std::to_string(relays.size())));
     socket.source = relays.back()->path();
   }
   std::optional<StepCgroup> cgroup;
@@ -242,7 +252,8 @@ RunOutcome SandboxExecutor::run(const ProcessSpec& process, const MountPlan& mou
     return outcome;
   }
   if (report) throw util::Error("run in a sandbox: " + report->error, report->hint);
-  if (!outcome.out_of_memory) throw util::Error("run in a sandbox: its init was killed", "was the machine short of memory? `dmesg` may tell");
+  if (!outcome.out_of_memory)
+    throw util::Error("run in a sandbox: its init was killed", "was the machine short of memory? `dmesg` may tell");
   outcome.status.signal = SIGKILL;
   return outcome;
 }

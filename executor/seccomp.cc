@@ -21,30 +21,39 @@ namespace {
 constexpr std::uint32_t kX32Bit = 0x40000000;
 
 struct Architecture {
-  std::uint32_t token;        ///< SCMP_ARCH_*, which is the AUDIT_ARCH_* except for x32
+  std::uint32_t token;  ///< SCMP_ARCH_*, which is the AUDIT_ARCH_* except for x32
   const char* name;
 };
 
 std::vector<Architecture> architectures_of_this_machine() {
   switch (std::uint32_t native = seccomp_arch_native()) {
-    case SCMP_ARCH_X86_64: return {{native, "x86_64"}, {SCMP_ARCH_X86, "x86"}};
-    case SCMP_ARCH_AARCH64: return {{native, "aarch64"}, {SCMP_ARCH_ARM, "arm"}};
-    case SCMP_ARCH_S390X: return {{native, "s390x"}, {SCMP_ARCH_S390, "s390x"}};
-    case SCMP_ARCH_RISCV64: return {{native, "riscv64"}};
-    case SCMP_ARCH_PPC64LE: return {{native, "ppc64le"}};
-    default: throw util::Error("make the system call filter: this processor architecture is not supported");
+    case SCMP_ARCH_X86_64:
+      return {{native, "x86_64"}, {SCMP_ARCH_X86, "x86"}};
+    case SCMP_ARCH_AARCH64:
+      return {{native, "aarch64"}, {SCMP_ARCH_ARM, "arm"}};
+    case SCMP_ARCH_S390X:
+      return {{native, "s390x"}, {SCMP_ARCH_S390, "s390x"}};
+    case SCMP_ARCH_RISCV64:
+      return {{native, "riscv64"}};
+    case SCMP_ARCH_PPC64LE:
+      return {{native, "ppc64le"}};
+    default:
+      throw util::Error("make the system call filter: this processor architecture is not supported");
   }
 }
 
-/// i386 and s390 got calls of their own for what once went through socketcall and ipc; libseccomp knows only the detour by name.
+/// i386 and s390 got calls of their own for what once went through socketcall and ipc; libseccomp knows only the detour
+/// by name.
 int direct_number(const Architecture& architecture, std::string_view name) {
   constexpr std::pair<std::string_view, int> kSplit[] = {
-      {"socket", 359},      {"socketpair", 360},  {"bind", 361},     {"connect", 362},     {"listen", 363},  {"accept4", 364},
-      {"getsockopt", 365},  {"setsockopt", 366},  {"getsockname", 367}, {"getpeername", 368}, {"sendto", 369}, {"sendmsg", 370},
-      {"recvfrom", 371},    {"recvmsg", 372},     {"shutdown", 373}, {"semget", 393},      {"semctl", 394},  {"shmget", 395},
-      {"shmctl", 396},      {"shmat", 397},       {"shmdt", 398},    {"msgget", 399},      {"msgsnd", 400},  {"msgrcv", 401},
-      {"msgctl", 402}};
-  if (architecture.token != SCMP_ARCH_X86 && architecture.token != SCMP_ARCH_S390 && architecture.token != SCMP_ARCH_S390X) return -1;
+      {"socket", 359},  {"socketpair", 360}, {"bind", 361},       {"connect", 362},     {"listen", 363},
+      {"accept4", 364}, {"getsockopt", 365}, {"setsockopt", 366}, {"getsockname", 367}, {"getpeername", 368},
+      {"sendto", 369},  {"sendmsg", 370},    {"recvfrom", 371},   {"recvmsg", 372},     {"shutdown", 373},
+      {"semget", 393},  {"semctl", 394},     {"shmget", 395},     {"shmctl", 396},      {"shmat", 397},
+      {"shmdt", 398},   {"msgget", 399},     {"msgsnd", 400},     {"msgrcv", 401},      {"msgctl", 402}};
+  if (architecture.token != SCMP_ARCH_X86 && architecture.token != SCMP_ARCH_S390 &&
+      architecture.token != SCMP_ARCH_S390X)
+    return -1;
   for (auto [call, number] : kSplit) {
     if (call == name) return number;
   }
@@ -54,7 +63,8 @@ int direct_number(const Architecture& architecture, std::string_view name) {
 /// Fills the table of one architecture.
 class TableMaker {
  public:
-  TableMaker(Architecture architecture, Capabilities capabilities) : architecture_(architecture), capabilities_(capabilities) {}
+  TableMaker(Architecture architecture, Capabilities capabilities)
+      : architecture_(architecture), capabilities_(capabilities) {}
 
   ArchitectureFilter make() {
     filter_.audit_architecture = architecture_.token;
@@ -67,8 +77,12 @@ class TableMaker {
     for (const ArchitectureCalls& calls : kArchitectureCalls) {
       if (calls.architecture == architecture_.name) add_all(calls.names);
     }
-    add("socket", {true, 0, {{0, ArgumentRule::Test::differs_from_all, {std::begin(kRefusedFamilies), std::end(kRefusedFamilies)}}}});
-    add("personality", {true, 0, {{0, ArgumentRule::Test::equals_one_of, {std::begin(kPersonalities), std::end(kPersonalities)}}}});
+    add("socket",
+        {true,
+         0,
+         {{0, ArgumentRule::Test::differs_from_all, {std::begin(kRefusedFamilies), std::end(kRefusedFamilies)}}}});
+    add("personality",
+        {true, 0, {{0, ArgumentRule::Test::equals_one_of, {std::begin(kPersonalities), std::end(kPersonalities)}}}});
     bool s390 = architecture_.token == SCMP_ARCH_S390X || architecture_.token == SCMP_ARCH_S390;
     add("clone", {true, 0, {{s390 ? 1 : 0, ArgumentRule::Test::has_no_bits, {kNamespaceFlags}}}});
     // Its flags are in memory, where a filter cannot see them; with ENOSYS the C library takes clone.
@@ -118,7 +132,8 @@ void load_seccomp_filter(const std::string& filter) {
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0) return;
   int code_of_error = errno;
   util::SystemError error("set the system call filter", code_of_error);
-  if (code_of_error == EINVAL || code_of_error == ENOSYS) error.set_hint("this kernel is built without seccomp filters; `RUN --security=insecure` works without");
+  if (code_of_error == EINVAL || code_of_error == ENOSYS)
+    error.set_hint("this kernel is built without seccomp filters; `RUN --security=insecure` works without");
   throw error;
 }
 

@@ -6,7 +6,8 @@
 
 namespace executor {
 
-/// The default profile as data. Names are separated by white space; one that an architecture does not have is skipped there.
+/// The default profile as data. Names are separated by white space; one that an architecture does not have is skipped
+/// there.
 
 /// Allowed with any arguments.
 extern const std::string_view kAllowedCalls;
@@ -23,7 +24,8 @@ struct ArchitectureCalls {
 };
 extern const std::span<const ArchitectureCalls> kArchitectureCalls;
 
-/// Calls younger than the libseccomp that resolves names; their numbers are the same everywhere. 0 = not allowed, but known.
+/// Calls younger than the libseccomp that resolves names; their numbers are the same everywhere. 0 = not allowed, but
+/// known.
 struct NewCall {
   std::uint32_t number;
   bool allowed;
@@ -32,7 +34,8 @@ extern const std::span<const NewCall> kNewCalls;
 /// The first number this program knows nothing of.
 inline constexpr std::uint32_t kFirstUnknownCall = 470;
 
-/// Values that personality(2) may be given: Linux, Linux 32 bit, each also without address space randomisation... and "just ask".
+/// Values that personality(2) may be given: Linux, Linux 32 bit, each also without address space randomisation... and
+/// "just ask".
 inline constexpr std::uint32_t kPersonalities[] = {0x0, 0x8, 0x20000, 0x20008, 0xffffffff};
 /// Flags of clone(2) that make a namespace.
 inline constexpr std::uint32_t kNamespaceFlags = 0x7e020000;

@@ -38,7 +38,8 @@ util::Fd connect_to(const std::filesystem::path& path) {
   util::Fd directory = util::open_file(path.parent_path(), O_PATH | O_DIRECTORY);
   struct sockaddr_un address = address_in(directory, path.filename().string());
   util::Fd fd = new_socket(0);
-  if (connect(fd.get(), reinterpret_cast<struct sockaddr*>(&address), sizeof address) != 0) util::throw_errno("connect to `" + path.string() + "`");
+  if (connect(fd.get(), reinterpret_cast<struct sockaddr*>(&address), sizeof address) != 0)
+    util::throw_errno("connect to `" + path.string() + "`");
   if (fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0) util::throw_errno("connect to `" + path.string() + "`");
   return fd;
 }
@@ -48,7 +49,7 @@ struct Flow {
   int from = -1, to = -1;
   std::vector<char> buffer;
   std::size_t sent = 0;
-  bool ended = false;          ///< nothing more to read, and the other side was told
+  bool ended = false;  ///< nothing more to read, and the other side was told
   bool wants_read() const { return !ended && buffer.empty(); }
   bool wants_write() const { return !buffer.empty(); }
 
@@ -84,7 +85,8 @@ struct Connection {
 
 }  // namespace
 
-SocketRelay::SocketRelay(const MountPlan::Socket& socket, const std::filesystem::path& directory, const std::string& name)
+SocketRelay::SocketRelay(const MountPlan::Socket& socket, const std::filesystem::path& directory,
+                         const std::string& name)
     : path_(directory / name), source_(socket.source), stop_(util::Pipe::open()) {
   struct stat info = {};
   if (stat(source_.c_str(), &info) != 0) util::throw_errno("use the socket `" + source_ + "`");
@@ -92,9 +94,12 @@ SocketRelay::SocketRelay(const MountPlan::Socket& socket, const std::filesystem:
   util::Fd place = util::open_file(directory, O_PATH | O_DIRECTORY);
   struct sockaddr_un address = address_in(place, name);
   listener_ = new_socket(SOCK_NONBLOCK);
-  if (bind(listener_.get(), reinterpret_cast<struct sockaddr*>(&address), sizeof address) != 0) util::throw_errno("make the socket `" + path_.string() + "`");
-  if (fchownat(place.get(), name.c_str(), socket.uid, socket.gid, AT_SYMLINK_NOFOLLOW) != 0) util::throw_errno("set the owner of `" + socket.target + "`");
-  if (fchmodat(place.get(), name.c_str(), socket.mode, 0) != 0) util::throw_errno("set the mode of `" + socket.target + "`");
+  if (bind(listener_.get(), reinterpret_cast<struct sockaddr*>(&address), sizeof address) != 0)
+    util::throw_errno("make the socket `" + path_.string() + "`");
+  if (fchownat(place.get(), name.c_str(), socket.uid, socket.gid, AT_SYMLINK_NOFOLLOW) != 0)
+    util::throw_errno("set the owner of `" + socket.target + "`");
+  if (fchmodat(place.get(), name.c_str(), socket.mode, 0) != 0)
+    util::throw_errno("set the mode of `" + socket.target + "`");
   if (listen(listener_.get(), 16) != 0) util::throw_errno("make the socket `" + path_.string() + "`");
   sigset_t all, before;
   sigfillset(&all);
@@ -114,8 +119,12 @@ void SocketRelay::serve() {
   for (;;) {
     std::vector<struct pollfd> events = {{stop_.read.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
     for (const Connection& c : connections) {
-      events.push_back({c.inner.get(), static_cast<short>((c.up.wants_read() ? POLLIN : 0) | (c.down.wants_write() ? POLLOUT : 0)), 0});
-      events.push_back({c.outer.get(), static_cast<short>((c.down.wants_read() ? POLLIN : 0) | (c.up.wants_write() ? POLLOUT : 0)), 0});
+      events.push_back({c.inner.get(),
+                        static_cast<short>((c.up.wants_read() ? POLLIN : 0) | (c.down.wants_write() ? POLLOUT : 0)),
+                        0});
+      events.push_back({c.outer.get(),
+                        static_cast<short>((c.down.wants_read() ? POLLIN : 0) | (c.up.wants_write() ? POLLOUT : 0)),
+                        0});
     }
     if (poll(events.data(), events.size(), -1) < 0) {
       if (errno == EINTR) continue;

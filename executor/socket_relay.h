@@ -9,8 +9,8 @@
 
 namespace executor {
 
-/// A Unix socket with its own owner and mode that passes every connection on to another one: the socket of the host keeps its own. Works on a
-/// thread of its own until destroyed.
+/// A Unix socket with its own owner and mode that passes every connection on to another one: the socket of the host
+/// keeps its own. Works on a thread of its own until destroyed.
 class SocketRelay {
  public:
   /// Listens at `directory`/`name`. Throws util::Error.

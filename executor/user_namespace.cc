@@ -26,7 +26,8 @@ Privilege found;
 bool decided = false;
 
 constexpr const char* kSubordinateHint =
-    "to have them: install newuidmap and newgidmap (package `uidmap` or `shadow-utils`) and give this user ranges with `usermod "
+    "to have them: install newuidmap and newgidmap (package `uidmap` or `shadow-utils`) and give this user ranges with "
+    "`usermod "
     "--add-subuids 100000-165535 --add-subgids 100000-165535 NAME`";
 
 std::optional<std::string> read_small(const std::string& path) {
@@ -63,8 +64,8 @@ std::string user_name(uid_t uid) {
   return entry.pw_name;
 }
 
-/// A child that waits outside the new namespace until it is there, then has its ids mapped. It must be made before, as nothing inside
-/// has rights outside.
+/// A child that waits outside the new namespace until it is there, then has its ids mapped. It must be made before, as
+/// nothing inside has rights outside.
 class Mapper {
  public:
   /// `work` runs in the child; what it throws is what `finish` returns.
@@ -180,7 +181,8 @@ std::string enter_as_user(uid_t uid, gid_t gid) {
     }
     if (uid_problem.empty() != gid_problem.empty()) {
       // Half a map cannot be taken back, nor can the namespace be left.
-      throw util::Error("map the subordinate ids: " + uid_problem + gid_problem, "is the tool installed with its privilege (setuid root)?");
+      throw util::Error("map the subordinate ids: " + uid_problem + gid_problem,
+                        "is the tool installed with its privilege (setuid root)?");
     }
     lack = "mapping the subordinate ids was refused: " + uid_problem;
   } else {
@@ -189,7 +191,8 @@ std::string enter_as_user(uid_t uid, gid_t gid) {
   }
   map_own_id_only(uid, gid);
   become_root_inside();
-  return "only one user id is available, so steps that change owners or users will fail: " + lack + "; " + kSubordinateHint;
+  return "only one user id is available, so steps that change owners or users will fail: " + lack + "; " +
+         kSubordinateHint;
 }
 
 /// Root of a container without CAP_SYS_ADMIN.
@@ -205,10 +208,14 @@ std::string enter_as_root() {
   std::string problem = mapper.finish();
   if (problem.empty()) return {};
   map_own_id_only(0, getegid());
-  return "only one user id is available, so steps that change owners or users will fail: mapping the ids was refused: " + problem;
+  return "only one user id is available, so steps that change owners or users will fail: mapping the ids was "
+         "refused: " +
+         problem;
 }
 
-bool has_sys_admin() { return (permitted_capabilities() >> CAP_SYS_ADMIN & 1) != 0; }
+bool has_sys_admin() {
+  return (permitted_capabilities() >> CAP_SYS_ADMIN & 1) != 0;
+}
 
 bool in_initial_user_namespace() {
   return identity_map("/proc/self/uid_map") == "0 0 4294967295\n";
@@ -244,16 +251,20 @@ Privilege enter_user_namespace_if_needed() {
   return found;
 }
 
-const Privilege& privilege() { return found; }
+const Privilege& privilege() {
+  return found;
+}
 
-std::vector<IdRange> id_ranges(std::string_view subordinate_file, std::string_view user_name, std::uint32_t uid, std::uint32_t own_id) {
+std::vector<IdRange> id_ranges(std::string_view subordinate_file, std::string_view user_name, std::uint32_t uid,
+                               std::uint32_t own_id) {
   std::vector<IdRange> ranges = {{0, own_id, 1}};
   std::string number = std::to_string(uid);
   std::uint32_t next = 1;
   for (const std::string& line : util::split(subordinate_file, '\n')) {
     std::vector<std::string> fields = util::split(util::trim(line), ':');
     if (fields.size() != 3 || (fields[0] != user_name && fields[0] != number)) continue;
-    std::optional<std::uint32_t> start = parse_number<std::uint32_t>(fields[1]), count = parse_number<std::uint32_t>(fields[2]);
+    std::optional<std::uint32_t> start = parse_number<std::uint32_t>(fields[1]),
+                                 count = parse_number<std::uint32_t>(fields[2]);
     if (!start || !count || *count == 0 || *count > 0xffffffffu - next || *start > 0xffffffffu - *count) continue;
     ranges.push_back({next, *start, *count});
     next += *count;
@@ -280,30 +291,37 @@ NamespaceFacts find_namespace_facts() {
 NamespaceProblem explain_namespace_failure(std::string_view what, int error, const NamespaceFacts& facts) {
   const std::string message = std::string(what) + " are not available: ";
   if (facts.max_user_namespaces == 0) {
-    return {message + "`sysctl user.max_user_namespaces` is 0", "allow them with `sysctl -w user.max_user_namespaces=15000`, or build as root"};
+    return {message + "`sysctl user.max_user_namespaces` is 0",
+            "allow them with `sysctl -w user.max_user_namespaces=15000`, or build as root"};
   }
   if (facts.unprivileged_userns_clone == 0) {
     return {message + "`sysctl kernel.unprivileged_userns_clone` is 0",
             "allow them with `sysctl -w kernel.unprivileged_userns_clone=1`, or build as root"};
   }
   if (error == ENOSPC || error == EUSERS) {
-    return {message + "the limit of namespaces is reached", "raise `sysctl user.max_user_namespaces` and the other limits under `user.max_`"};
+    return {message + "the limit of namespaces is reached",
+            "raise `sysctl user.max_user_namespaces` and the other limits under `user.max_`"};
   }
   if (facts.filtered) {
     return {message + "the container that this runs in does not allow them (" + util::to_lower(strerror(error)) + ")",
-            "start the container with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined`, or with `--privileged`"};
+            "start the container with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined`, or with "
+            "`--privileged`"};
   }
   if (facts.apparmor_restricts.value_or(0) != 0) {
-    return {message + "AppArmor keeps them from unprivileged programs (`sysctl kernel.apparmor_restrict_unprivileged_userns` is 1)",
+    return {message +
+                "AppArmor keeps them from unprivileged programs (`sysctl kernel.apparmor_restrict_unprivileged_userns` "
+                "is 1)",
             "add an AppArmor profile with `userns,` for this program, or set that sysctl to 0, or build as root"};
   }
   if (error == EINVAL || error == ENOSYS) {
-    return {message + "this kernel is built without them (" + util::to_lower(strerror(error)) + ")", "build as root, or with another kernel"};
+    return {message + "this kernel is built without them (" + util::to_lower(strerror(error)) + ")",
+            "build as root, or with another kernel"};
   }
   if (facts.chrooted) {
     return {message + "this runs in a chroot (" + util::to_lower(strerror(error)) + ")", "build outside, or as root"};
   }
-  return {message + util::to_lower(strerror(error)), "is a security module or the container that this runs in restricting them? as root it works without"};
+  return {message + util::to_lower(strerror(error)),
+          "is a security module or the container that this runs in restricting them? as root it works without"};
 }
 
 }  // namespace executor

@@ -1,5 +1,5 @@
-// Main of the tests that run sandboxes: hands over to the init when re-executed as one, and enters a user namespace when not root.
-// Test cases that run sandboxes are in suites named "needs sandboxes".
+// Main of the tests that run sandboxes: hands over to the init when re-executed as one, and enters a user namespace
+// when not root. Test cases that run sandboxes are in suites named "needs sandboxes".
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 

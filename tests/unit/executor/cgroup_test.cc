@@ -62,7 +62,8 @@ TEST_CASE("edges of limits: endless swap, quota without period, weights at the e
 }
 
 TEST_CASE("a machine with version 2 only") {
-  auto layout = find_cgroup_layout("0::/user.slice/a.scope\n", "30 25 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n");
+  auto layout = find_cgroup_layout("0::/user.slice/a.scope\n",
+                                   "30 25 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n");
   CHECK(layout.unified);
   REQUIRE(layout.hierarchies.size() == 1);
   CHECK(layout.hierarchies[0].mount_point == "/sys/fs/cgroup");
@@ -70,12 +71,11 @@ TEST_CASE("a machine with version 2 only") {
 }
 
 TEST_CASE("a machine with version 1, version 2 beside it without controllers") {
-  auto layout = find_cgroup_layout(
-      "5:cpu,cpuacct:/a\n4:memory:/b\n1:name=systemd:/c\n0::/d\n",
-      "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
-      "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-      "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n"
-      "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
+  auto layout = find_cgroup_layout("5:cpu,cpuacct:/a\n4:memory:/b\n1:name=systemd:/c\n0::/d\n",
+                                   "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+                                   "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+                                   "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n"
+                                   "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
   CHECK_FALSE(layout.unified);
   REQUIRE(layout.hierarchies.size() == 3);
   CHECK(layout.hierarchies[0].controllers == std::vector<std::string>{"cpu", "cpuacct"});
@@ -83,8 +83,18 @@ TEST_CASE("a machine with version 1, version 2 beside it without controllers") {
   CHECK(layout.hierarchies[1].own_path == "/b");
 }
 
+TEST_CASE("a hierarchy that is mounted more than once is used where the machine has it") {
+  auto layout = find_cgroup_layout("4:memory:/a\n",
+                                   "35 31 0:32 / /var/root/sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+                                   "36 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+                                   "37 31 0:32 / /other/root/sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
+  REQUIRE(layout.hierarchies.size() == 1);
+  CHECK(layout.hierarchies[0].mount_point == "/sys/fs/cgroup/memory");
+}
+
 TEST_CASE("a container that sees a part of the hierarchy") {
-  auto layout = find_cgroup_layout("4:memory:/docker/abc/sub\n", "35 31 0:32 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n");
+  auto layout = find_cgroup_layout("4:memory:/docker/abc/sub\n",
+                                   "35 31 0:32 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n");
   REQUIRE(layout.hierarchies.size() == 1);
   CHECK(layout.hierarchies[0].own_path == "/sub");
 }

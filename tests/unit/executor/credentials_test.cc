@@ -72,7 +72,9 @@ TEST_CASE("a number that is not in passwd has group 0") {
   CHECK(ids.home == "/");
 }
 
-TEST_CASE("a name made of digits is found as a name") { CHECK(find_user("7", kPasswd, kGroup).uid == 70); }
+TEST_CASE("a name made of digits is found as a name") {
+  CHECK(find_user("7", kPasswd, kGroup).uid == 70);
+}
 
 TEST_CASE("with a group there are no others") {
   UserIds ids = find_user("web:wheel", kPasswd, kGroup);
@@ -91,8 +93,10 @@ TEST_CASE("entries without home and lines without numbers do no harm") {
 }
 
 TEST_CASE("names that are not there and ids out of range are errors") {
-  CHECK_THROWS_WITH(find_user("ghost", kPasswd, kGroup), "unable to find user `ghost`: no matching entries in passwd file");
-  CHECK_THROWS_WITH(find_user("web:ghosts", kPasswd, kGroup), "unable to find group `ghosts`: no matching entries in group file");
+  CHECK_THROWS_WITH(find_user("ghost", kPasswd, kGroup),
+                    "unable to find user `ghost`: no matching entries in passwd file");
+  CHECK_THROWS_WITH(find_user("web:ghosts", kPasswd, kGroup),
+                    "unable to find group `ghosts`: no matching entries in group file");
   CHECK_THROWS_AS(find_user("2147483648", kPasswd, kGroup), util::Error);
   CHECK_THROWS_AS(find_user("-1", kPasswd, kGroup), util::Error);
   CHECK_THROWS_AS(find_user("1:99999999999999999999", kPasswd, kGroup), util::Error);
@@ -109,7 +113,8 @@ TEST_CASE("the files are read inside the root only, and must be files") {
   CHECK(executor::find_user_in_root("", root.get()).uid == 0);
   std::filesystem::remove(dir / "root/etc/passwd");
   REQUIRE(mkfifo((dir / "root/etc/passwd").c_str(), 0644) == 0);
-  CHECK_THROWS_WITH(executor::find_user_in_root("x", root.get()), "read `/etc/passwd` of the image: not a regular file");
+  CHECK_THROWS_WITH(executor::find_user_in_root("x", root.get()),
+                    "read `/etc/passwd` of the image: not a regular file");
 }
 
 TEST_CASE("the default capabilities are the fourteen of container engines") {

@@ -12,12 +12,15 @@ using executor::Step;
 
 namespace {
 
-executor::SandboxPlan plan_for(const executor::ProcessSpec& process, const executor::MountPlan& mounts, HostFacts facts = {}) {
+executor::SandboxPlan plan_for(const executor::ProcessSpec& process, const executor::MountPlan& mounts,
+                               HostFacts facts = {}) {
   return executor::complete_plan(process, mounts, facts, "hosts text", "resolv text");
 }
 
-std::ptrdiff_t index_of(const executor::SandboxPlan& plan, std::string_view target, Step::Kind kind = Step::Kind::mount) {
-  auto found = std::find_if(plan.steps.begin(), plan.steps.end(), [&](const Step& s) { return s.kind == kind && s.mount.target == target; });
+std::ptrdiff_t index_of(const executor::SandboxPlan& plan, std::string_view target,
+                        Step::Kind kind = Step::Kind::mount) {
+  auto found = std::find_if(plan.steps.begin(), plan.steps.end(),
+                            [&](const Step& s) { return s.kind == kind && s.mount.target == target; });
   return found == plan.steps.end() ? -1 : found - plan.steps.begin();
 }
 

@@ -91,8 +91,10 @@ TEST_CASE_FIXTURE(Root, "links are followed inside the root, dangling ones too")
 TEST_CASE_FIXTURE(Root, "a file in the way of a directory is an error, and the other way round") {
   dir.write("root/file", "x");
   MountPoints points(fd.get());
-  CHECK_THROWS_WITH((void)points.open("/file", true, true), "mount point `/file`: it is a file, and a directory is to be mounted there");
-  CHECK_THROWS_WITH((void)points.open("/etc", false, true), "mount point `/etc`: it is a directory, and a file is to be mounted there");
+  CHECK_THROWS_WITH((void)points.open("/file", true, true),
+                    "mount point `/file`: it is a file, and a directory is to be mounted there");
+  CHECK_THROWS_WITH((void)points.open("/etc", false, true),
+                    "mount point `/etc`: it is a directory, and a file is to be mounted there");
   CHECK_THROWS_AS((void)points.open("/file/below", true, true), util::Error);
   CHECK_FALSE(points.find("/nothing"));
   CHECK_FALSE(points.find("/file/below"));

@@ -33,7 +33,8 @@ struct Ran {
 class SandboxFixture {
  public:
   SandboxFixture() {
-    for (const char* directory : {"lower/bin", "lower/etc", "lower/proc", "lower/sys", "lower/dev", "lower/tmp", "upper", "work", "temporary"}) {
+    for (const char* directory : {"lower/bin", "lower/etc", "lower/proc", "lower/sys", "lower/dev", "lower/tmp",
+                                  "upper", "work", "temporary"}) {
       std::filesystem::create_directories(dir / directory);
     }
     std::filesystem::copy_file(PROBE_PATH, dir / "lower/bin/probe");
@@ -83,7 +84,11 @@ class SandboxFixture {
   executor::MountPlan mounts;
 };
 
-inline bool real_root() { return executor::privilege().real_root; }
-inline bool many_ids() { return executor::privilege().warning.empty(); }
+inline bool real_root() {
+  return executor::privilege().real_root;
+}
+inline bool many_ids() {
+  return executor::privilege().warning.empty();
+}
 
 }  // namespace test

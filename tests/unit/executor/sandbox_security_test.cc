@@ -1,10 +1,13 @@
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/statvfs.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <thread>
 
+#include "executor/credentials.h"
 #include "tests/unit/executor/sandbox_fixture.h"
 #include "util/error.h"
 
@@ -25,18 +28,20 @@ bool contains_line(const Lines& lines, std::string_view start) {
 
 TEST_SUITE_BEGIN("needs sandboxes");
 
-TEST_CASE_FIXTURE(SandboxFixture, "root has the fourteen default capabilities, and no new privileges are possible but allowed") {
+TEST_CASE_FIXTURE(SandboxFixture,
+                  "root has the fourteen default capabilities, and no new privileges are possible but allowed") {
   Lines lines = probe({"caps", "--", "status", "NoNewPrivs", "--", "status", "Seccomp:"}).lines();
-  CHECK(lines == Lines{"CapInh:\t0000000000000000", "CapPrm:\t00000000a80425fb", "CapEff:\t00000000a80425fb", "CapBnd:\t00000000a80425fb",
-                       "CapAmb:\t0000000000000000", "NoNewPrivs:\t0", "Seccomp:\t2"});
+  CHECK(lines == Lines{"CapInh:\t0000000000000000", "CapPrm:\t00000000a80425fb", "CapEff:\t00000000a80425fb",
+                       "CapBnd:\t00000000a80425fb", "CapAmb:\t0000000000000000", "NoNewPrivs:\t0", "Seccomp:\t2"});
 }
 
 TEST_CASE_FIXTURE(SandboxFixture, "another user has groups, home and no capabilities") {
   if (!test::many_ids()) return;  // only one user id here
   process.user = "www";
   Ran ran = probe({"uid", "--", "gid", "--", "groups", "--", "env", "HOME", "--", "caps"});
-  CHECK(ran.lines() == Lines{"1000", "1001", "1001 2000", "/home/www", "CapInh:\t0000000000000000", "CapPrm:\t0000000000000000",
-                             "CapEff:\t0000000000000000", "CapBnd:\t00000000a80425fb", "CapAmb:\t0000000000000000"});
+  CHECK(ran.lines() == Lines{"1000", "1001", "1001 2000", "/home/www", "CapInh:\t0000000000000000",
+                             "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapBnd:\t00000000a80425fb",
+                             "CapAmb:\t0000000000000000"});
   process.user = "1234";
   CHECK(probe({"uid", "--", "gid", "--", "groups", "--", "env", "HOME"}).lines() == Lines{"1234", "0", "0", "/"});
   process.user = "www:2000";
@@ -47,12 +52,14 @@ TEST_CASE_FIXTURE(SandboxFixture, "the working directory belongs to the user") {
   if (!test::many_ids()) return;  // only one user id here
   process.user = "www";
   process.cwd = "/made/here";
-  CHECK(probe({"stat", "/made", "--", "stat", "/made/here"}).lines() == Lines{"directory 755 1000 1001", "directory 755 1000 1001"});
+  CHECK(probe({"stat", "/made", "--", "stat", "/made/here"}).lines() ==
+        Lines{"directory 755 1000 1001", "directory 755 1000 1001"});
 }
 
 TEST_CASE_FIXTURE(SandboxFixture, "an unknown user is an error, not an exit status") {
   process.user = "nobody-here";
-  CHECK_THROWS_WITH(probe({}), "run in a sandbox: unable to find user `nobody-here`: no matching entries in passwd file");
+  CHECK_THROWS_WITH(probe({}),
+                    "run in a sandbox: unable to find user `nobody-here`: no matching entries in passwd file");
 }
 
 TEST_CASE_FIXTURE(SandboxFixture, "the filter refuses what could reach the host, and lets C libraries fall back") {
@@ -80,8 +87,9 @@ TEST_CASE_FIXTURE(SandboxFixture, "the filter refuses what could reach the host,
 }
 
 TEST_CASE_FIXTURE(SandboxFixture, "paths of the kernel are masked or read-only") {
-  Ran ran = probe({"write", "/proc/sys/kernel/hostname", "x", "--", "write", "/proc/sysrq-trigger", "h", "--", "cat", "/proc/keys", "--",
-                   "cat", "/proc/timer_list", "--", "ls", "/sys/firmware", "--", "ls", "/proc/scsi"});
+  Ran ran =
+      probe({"write", "/proc/sys/kernel/hostname", "x", "--", "write", "/proc/sysrq-trigger", "h", "--", "cat",
+             "/proc/keys", "--", "cat", "/proc/timer_list", "--", "ls", "/sys/firmware", "--", "ls", "/proc/scsi"});
   CHECK(ran.lines().at(0) == "error: EROFS");
   CHECK((ran.lines().at(1) == "error: EROFS" || ran.lines().at(1) == "error: ENOENT"));  // a kernel without sysrq
   for (std::size_t i = 2; i < ran.lines().size(); ++i) CHECK(ran.lines()[i] == "error: ENOENT");
@@ -97,35 +105,45 @@ TEST_CASE_FIXTURE(SandboxFixture, "nothing of the host's tree is mounted") {
     std::string point = line.substr(0, line.find(' '));
     CAPTURE(line);
     bool expected = point == "/" || point == "/etc/hosts" || point == "/etc/resolv.conf";
-    for (const char* start : {"/proc", "/dev", "/sys"}) expected = expected || point == start || point.starts_with(std::string(start) + "/");
+    for (const char* start : {"/proc", "/dev", "/sys"})
+      expected = expected || point == start || point.starts_with(std::string(start) + "/");
     CHECK(expected);
   }
 }
 
 TEST_CASE_FIXTURE(SandboxFixture, "the devices of every container are there") {
   Ran ran = probe({"ls", "/dev"});
-  CHECK(ran.lines() == Lines{"core", "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty",
-                             "urandom", "zero"});
+  CHECK(ran.lines() == Lines{"core", "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin",
+                             "stdout", "tty", "urandom", "zero"});
   CHECK(probe({"stat", "/dev/null"}).out.find(" 1:3\n") != std::string::npos);
-  CHECK(probe({"write", "/dev/null", "x", "--", "link", "/dev/ptmx", "--", "stat", "/dev/pts/ptmx", "--", "stat", "/dev/shm"}).lines() ==
-        Lines{"ok", "pts/ptmx", "device 666 0 0 5:2", "directory 1777 0 0"});
+  CHECK(probe({"write", "/dev/null", "x", "--", "link", "/dev/ptmx", "--", "stat", "/dev/pts/ptmx", "--", "stat",
+               "/dev/shm"})
+            .lines() == Lines{"ok", "pts/ptmx", "device 666 0 0 5:2", "directory 1777 0 0"});
   CHECK(probe({"stat", "/dev/stdout", "--", "link", "/dev/fd"}).lines().back() == "/proc/self/fd");
 }
 
 TEST_CASE_FIXTURE(SandboxFixture, "the init cannot be looked into") {
-  Ran ran = probe({"link", "/proc/1/exe", "--", "link", "/proc/1/root", "--", "link", "/proc/1/fd/3", "--", "cat", "/proc/1/environ"});
+  Ran ran = probe({"link", "/proc/1/exe", "--", "link", "/proc/1/root", "--", "link", "/proc/1/fd/3", "--", "cat",
+                   "/proc/1/environ"});
   CHECK(ran.out == "error: EACCES\nerror: EACCES\nerror: EACCES\nerror: EACCES\n");
 }
 
-TEST_CASE_FIXTURE(SandboxFixture, "the program of the host cannot be written by making it the command") {
-  // The image's command leads to /proc/self/exe: this program, which then fails, as it is no init here.
+TEST_CASE_FIXTURE(SandboxFixture, "inits run from a read-only mount of the program, so that no step can write to it") {
+  // The image's command leads to the program itself: started inside, it finds neither its libraries nor its server.
   std::filesystem::create_symlink("/proc/self/exe", dir / "lower/bin/evil");
   CHECK(run({"evil"}).status.code != 0);
+  std::string children = util::read_file("/proc/thread-self/children");
+  REQUIRE(!children.empty());
+  struct statvfs info = {};
+  REQUIRE(statvfs(("/proc/" + children.substr(0, children.find(' ')) + "/exe").c_str(), &info) == 0);
+  CHECK((info.f_flag & ST_RDONLY) != 0);
 }
 
 TEST_CASE_FIXTURE(SandboxFixture, "insecure means all capabilities, no filter and nothing masked") {
   process.insecure = true;
-  Lines lines = probe({"status", "CapEff", "--", "status", "CapAmb", "--", "status", "Seccomp:", "--", "syscall", "unshare-mount"}).lines();
+  Lines lines = probe({"status", "CapEff", "--", "status", "CapAmb", "--", "status", "Seccomp:", "--", "syscall",
+                       "unshare-mount"})
+                    .lines();
   REQUIRE(lines.size() == 4);
   CHECK(lines[0] != "CapEff:\t00000000a80425fb");
   CHECK(lines[1].substr(8) == lines[0].substr(8));
@@ -139,6 +157,19 @@ TEST_CASE_FIXTURE(SandboxFixture, "limits of processes are set; one that cannot 
   CHECK(probe({"limit"}).out == "100:200\n");
   process.limits.ulimits = {{"nofiles", 1, 1}};
   CHECK_THROWS_WITH(probe({}), "run in a sandbox: set the limit `nofiles`: no such limit");
+  struct rlimit own = {};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &own) == 0);
+  bool may_raise = (executor::permitted_capabilities() >> executor::capability_number("CAP_SYS_RESOURCE") & 1) != 0;
+  if (may_raise && test::real_root()) return;
+  std::string more = std::to_string(own.rlim_max + 1);
+  process.limits.ulimits = {{"nofile", 100, static_cast<std::int64_t>(own.rlim_max + 1)}};
+  try {
+    probe({});
+    FAIL("the limit was raised");
+  } catch (const util::Error& error) {
+    CHECK(error.message() == "run in a sandbox: set the limit `nofile` to 100:" + more + ": operation not permitted");
+    CHECK(error.hint().find("hard limit of this process (" + std::to_string(own.rlim_max) + ")") != std::string::npos);
+  }
 }
 
 TEST_CASE_FIXTURE(SandboxFixture, "a socket is passed on under its own owner and mode") {

@@ -25,7 +25,9 @@ struct timespec mtime(const std::filesystem::path& path) {
   return info.st_mtim;
 }
 
-bool same(const struct timespec& a, const struct timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
+bool same(const struct timespec& a, const struct timespec& b) {
+  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
 
 }  // namespace
 
@@ -50,10 +52,17 @@ TEST_CASE_FIXTURE(SandboxFixture, "the environment is exactly the given one, wit
   CHECK(probe({"environ"}).lines() == Lines{"PATH=/bin", "A=b c", "EMPTY=", "HOME=/root"});
   process.env = {"HOME=/x", "PATH=/bin"};
   CHECK(probe({"environ"}).lines() == Lines{"HOME=/x", "PATH=/bin"});
+  process.env = {"HOME=", "PATH=/bin"};
+  CHECK(probe({"environ"}).lines() == Lines{"PATH=/bin", "HOME=/root"});
 }
 
 TEST_CASE_FIXTURE(SandboxFixture, "bytes that are no UTF-8 pass through arguments") {
-  CHECK(probe({"echo", "a\xff\xfe" "b"}).out == "a\xff\xfe" "b\n");
+  CHECK(probe({"echo",
+               "a\xff\xfe"
+               "b"})
+            .out ==
+        "a\xff\xfe"
+        "b\n");
 }
 
 TEST_CASE_FIXTURE(SandboxFixture, "standard input is empty and no other descriptor is open") {
@@ -63,7 +72,8 @@ TEST_CASE_FIXTURE(SandboxFixture, "standard input is empty and no other descript
 }
 
 TEST_CASE_FIXTURE(SandboxFixture, "namespaces are new, except the network of the host") {
-  Ran ran = probe({"ns", "mnt", "--", "ns", "pid", "--", "ns", "ipc", "--", "ns", "uts", "--", "ns", "cgroup", "--", "ns", "net"});
+  Ran ran = probe(
+      {"ns", "mnt", "--", "ns", "pid", "--", "ns", "ipc", "--", "ns", "uts", "--", "ns", "cgroup", "--", "ns", "net"});
   Lines inside = ran.lines();
   REQUIRE(inside.size() == 6);
   const char* names[] = {"mnt", "pid", "ipc", "uts", "cgroup", "net"};
@@ -93,13 +103,16 @@ TEST_CASE_FIXTURE(SandboxFixture, "the host name is set") {
 TEST_CASE_FIXTURE(SandboxFixture, "hosts and resolv.conf are there, read-only, and leave no trace in the layer") {
   process.extra_hosts = {{"db", "10.0.0.7"}, {"me", "host-gateway"}};
   Ran ran = probe({"cat", "/etc/hosts", "--", "write", "/etc/hosts", "x", "--", "write", "/etc/resolv.conf", "x"});
-  CHECK(ran.out == "127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback\n10.0.0.7\tdb\n127.0.0.1\tme\n"
-                   "error: EROFS\nerror: EROFS\n");
+  CHECK(ran.out ==
+        "127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback\n10.0.0.7\tdb\n127.0.0.1\tme\n"
+        "error: EROFS\nerror: EROFS\n");
   CHECK(layer().empty());
 }
 
-TEST_CASE_FIXTURE(SandboxFixture, "mount points that the image lacks are made, and are gone afterwards with their times") {
-  for (const char* name : {"proc", "sys", "dev", "etc/hosts", "etc/resolv.conf"}) std::filesystem::remove_all(dir / (std::string("lower/") + name));
+TEST_CASE_FIXTURE(SandboxFixture,
+                  "mount points that the image lacks are made, and are gone afterwards with their times") {
+  for (const char* name : {"proc", "sys", "dev", "etc/hosts", "etc/resolv.conf"})
+    std::filesystem::remove_all(dir / (std::string("lower/") + name));
   struct timespec etc_before = mtime(dir / "lower/etc"), root_before = mtime(dir / "upper");
   util::Mount cache;
   cache.source = dir / "temporary";
@@ -136,7 +149,8 @@ TEST_CASE_FIXTURE(SandboxFixture, "mount points inside another mount are taken a
   CHECK(layer().empty());
 }
 
-TEST_CASE_FIXTURE(SandboxFixture, "resolv.conf that is a dangling link is mounted where it points to, inside the root") {
+TEST_CASE_FIXTURE(SandboxFixture,
+                  "resolv.conf that is a dangling link is mounted where it points to, inside the root") {
   std::filesystem::remove(dir / "lower/etc/resolv.conf");
   std::filesystem::create_symlink("../../../run/systemd/stub.conf", dir / "lower/etc/resolv.conf");
   CHECK(probe({"stat", "/run/systemd/stub.conf"}).out.starts_with("file 644 0 0"));
@@ -175,10 +189,12 @@ TEST_CASE_FIXTURE(SandboxFixture, "a read-only bind cannot be written, a tmpfs h
   memory.target = "/memory";
   memory.size = 65536;
   mounts.extra = {bound, memory};
-  CHECK(probe({"write", "/source/x", "x", "--", "fill", "/memory/small", "60000", "--", "fill", "/memory/large", "60000"}).lines() ==
-        Lines{"error: EROFS", "ok", "error: ENOSPC"});
+  CHECK(
+      probe({"write", "/source/x", "x", "--", "fill", "/memory/small", "60000", "--", "fill", "/memory/large", "60000"})
+          .lines() == Lines{"error: EROFS", "ok", "error: ENOSPC"});
   process.shm_size = 131072;
-  CHECK(probe({"fill", "/dev/shm/small", "131072", "--", "fill", "/dev/shm/large", "131073"}).lines() == Lines{"ok", "error: ENOSPC"});
+  CHECK(probe({"fill", "/dev/shm/small", "131072", "--", "fill", "/dev/shm/large", "131073"}).lines() ==
+        Lines{"ok", "error: ENOSPC"});
 }
 
 TEST_CASE_FIXTURE(SandboxFixture, "the working directory is made, also through a link") {
@@ -281,10 +297,18 @@ TEST_CASE_FIXTURE(SandboxFixture, "a root of hundreds of layers, and of layers w
   root.lower.push_back(lowest);
   util::Fd(open((root.lower[150] + "/marker").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
   SUBCASE("with the calls of new kernels") {}
-  SUBCASE("with one option string") { setenv("BUILDER_NO_LOWERDIR_ADD", "1", 1); }
+  SUBCASE("with one option string") {
+    setenv("BUILDER_NO_LOWERDIR_ADD", "1", 1);
+  }
   CHECK(probe({"stat", "/marker", "--", "write", "/new", "x"}).lines() == Lines{"file 644 0 0 0", "ok"});
   unsetenv("BUILDER_NO_LOWERDIR_ADD");
   CHECK(layer() == Lines{"new"});
+}
+
+TEST_CASE_FIXTURE(SandboxFixture, "more layers than the kernel stacks are refused in words") {
+  mounts.root.front().lower.assign(501, dir / "lower");
+  CHECK_THROWS_WITH(probe({}),
+                    "run in a sandbox: mount the root: mount an overlay of 501 layers: the kernel can stack 500");
 }
 
 TEST_CASE_FIXTURE(SandboxFixture, "a root of one layer and nothing above it is read-only") {

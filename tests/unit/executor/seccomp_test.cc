@@ -24,13 +24,26 @@ std::uint32_t interpret(const std::vector<sock_filter>& code, const seccomp_data
   for (std::size_t pc = 0; pc < code.size(); ++pc) {
     const sock_filter& i = code[pc];
     switch (i.code) {
-      case BPF_LD | BPF_W | BPF_ABS: std::memcpy(&accumulator, reinterpret_cast<const char*>(&data) + i.k, 4); break;
-      case BPF_JMP | BPF_JA: pc += i.k; break;
-      case BPF_JMP | BPF_JEQ | BPF_K: pc += accumulator == i.k ? i.jt : i.jf; break;
-      case BPF_JMP | BPF_JGE | BPF_K: pc += accumulator >= i.k ? i.jt : i.jf; break;
-      case BPF_JMP | BPF_JSET | BPF_K: pc += (accumulator & i.k) != 0 ? i.jt : i.jf; break;
-      case BPF_RET | BPF_K: return i.k;
-      default: FAIL("unknown instruction"); return 0;
+      case BPF_LD | BPF_W | BPF_ABS:
+        std::memcpy(&accumulator, reinterpret_cast<const char*>(&data) + i.k, 4);
+        break;
+      case BPF_JMP | BPF_JA:
+        pc += i.k;
+        break;
+      case BPF_JMP | BPF_JEQ | BPF_K:
+        pc += accumulator == i.k ? i.jt : i.jf;
+        break;
+      case BPF_JMP | BPF_JGE | BPF_K:
+        pc += accumulator >= i.k ? i.jt : i.jf;
+        break;
+      case BPF_JMP | BPF_JSET | BPF_K:
+        pc += (accumulator & i.k) != 0 ? i.jt : i.jf;
+        break;
+      case BPF_RET | BPF_K:
+        return i.k;
+      default:
+        FAIL("unknown instruction");
+        return 0;
     }
   }
   FAIL("fell off the end");
@@ -77,7 +90,10 @@ TEST_CASE("a compiled filter decides each number as its table says") {
   for (const ArchitectureFilter& filter : table.architectures) {
     for (std::uint32_t number = 0; number < 600; ++number) {
       auto found = filter.calls.find(number);
-      std::uint32_t expected = number >= 500 ? kUnknown : found == filter.calls.end() ? kRefused : number == 77 ? SECCOMP_RET_ERRNO | ENOENT : SECCOMP_RET_ALLOW;
+      std::uint32_t expected = number >= 500                 ? kUnknown
+                               : found == filter.calls.end() ? kRefused
+                               : number == 77                ? SECCOMP_RET_ERRNO | ENOENT
+                                                             : SECCOMP_RET_ALLOW;
       std::uint32_t decided = interpret(code, call(filter.audit_architecture, number));
       if (decided != expected) FAIL("call " << number << " is decided wrongly: " << decided);
     }
@@ -98,7 +114,9 @@ TEST_CASE("rules look at the low half of an argument, as the kernel does") {
   filter.calls[3] = {true, 0, {{0, ArgumentRule::Test::has_no_bits, {0x7e020000}}}};
   table.architectures = {filter};
   std::vector<sock_filter> code = executor::compile_filter(table);
-  auto decide = [&](std::uint32_t number, std::uint64_t argument) { return interpret(code, call(AUDIT_ARCH_X86_64, number, argument)); };
+  auto decide = [&](std::uint32_t number, std::uint64_t argument) {
+    return interpret(code, call(AUDIT_ARCH_X86_64, number, argument));
+  };
   CHECK(decide(1, 37) == SECCOMP_RET_ALLOW);
   CHECK(decide(1, 38) == kRefused);
   CHECK(decide(1, 39) == SECCOMP_RET_ALLOW);
@@ -115,11 +133,31 @@ TEST_CASE("rules look at the low half of an argument, as the kernel does") {
 #if defined(__x86_64__)
 TEST_CASE("the default filter knows the calls of x86-64, i386 and x32 by their numbers") {
   std::vector<sock_filter> code = default_filter();
-  auto decide = [&](std::uint32_t architecture, std::uint32_t number, std::uint64_t argument = 0) { return interpret(code, call(architecture, number, argument)); };
-  struct Case { std::uint32_t number, expected; };
-  for (Case c : {Case{0, SECCOMP_RET_ALLOW}, {59, SECCOMP_RET_ALLOW}, {435, kUnknown}, {165, kRefused}, {272, kRefused}, {101, SECCOMP_RET_ALLOW},
-                 {161, SECCOMP_RET_ALLOW}, {155, kRefused}, {250, kRefused}, {308, kRefused}, {437, SECCOMP_RET_ALLOW}, {452, SECCOMP_RET_ALLOW},
-                 {457, kRefused}, {467, kRefused}, {470, kUnknown}, {425, kRefused}, {304, kRefused}, {321, kRefused}, {158, SECCOMP_RET_ALLOW}}) {
+  auto decide = [&](std::uint32_t architecture, std::uint32_t number, std::uint64_t argument = 0) {
+    return interpret(code, call(architecture, number, argument));
+  };
+  struct Case {
+    std::uint32_t number, expected;
+  };
+  for (Case c : {Case{0, SECCOMP_RET_ALLOW},
+                 {59, SECCOMP_RET_ALLOW},
+                 {435, kUnknown},
+                 {165, kRefused},
+                 {272, kRefused},
+                 {101, SECCOMP_RET_ALLOW},
+                 {161, SECCOMP_RET_ALLOW},
+                 {155, kRefused},
+                 {250, kRefused},
+                 {308, kRefused},
+                 {437, SECCOMP_RET_ALLOW},
+                 {452, SECCOMP_RET_ALLOW},
+                 {457, kRefused},
+                 {467, kRefused},
+                 {470, kUnknown},
+                 {425, kRefused},
+                 {304, kRefused},
+                 {321, kRefused},
+                 {158, SECCOMP_RET_ALLOW}}) {
     CAPTURE(c.number);
     CHECK(decide(AUDIT_ARCH_X86_64, c.number) == c.expected);
   }

@@ -27,7 +27,8 @@ TEST_CASE("ids are the own one, then the subordinate ones in the order of the fi
 }
 
 TEST_CASE("ranges beyond the last id are skipped") {
-  CHECK(id_ranges("a:4294967290:100\na:5:0\na:1:99999999999\na:1:4294967295\na:20:3\n", "a", 5, 5) == Ranges{{0, 5, 1}, {1, 20, 3}});
+  CHECK(id_ranges("a:4294967290:100\na:5:0\na:1:99999999999\na:1:4294967295\na:20:3\n", "a", 5, 5) ==
+        Ranges{{0, 5, 1}, {1, 20, 3}});
 }
 
 TEST_CASE("why there are no user namespaces is said, and what to do") {
@@ -54,11 +55,15 @@ TEST_CASE("why there are no user namespaces is said, and what to do") {
   facts = {};
   facts.filtered = true;
   problem = explain_namespace_failure("user namespaces", EPERM, facts);
-  CHECK(problem.message == "user namespaces are not available: the container that this runs in does not allow them (operation not permitted)");
+  CHECK(problem.message ==
+        "user namespaces are not available: the container that this runs in does not allow them (operation not "
+        "permitted)");
   CHECK(problem.hint ==
-        "start the container with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined`, or with `--privileged`");
+        "start the container with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined`, or with "
+        "`--privileged`");
 
-  CHECK(explain_namespace_failure("user namespaces", ENOSPC, {}).message == "user namespaces are not available: the limit of namespaces is reached");
+  CHECK(explain_namespace_failure("user namespaces", ENOSPC, {}).message ==
+        "user namespaces are not available: the limit of namespaces is reached");
   CHECK(explain_namespace_failure("user namespaces", EINVAL, {}).message ==
         "user namespaces are not available: this kernel is built without them (invalid argument)");
 }
