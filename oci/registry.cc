@@ -184,6 +184,10 @@ Descriptor RegistryClient::head(const Reference& reference, std::stop_token stop
   std::string type = response.header("content-type").value_or("");
   descriptor.media_type = util::trim(type.substr(0, type.find(';')));
   bool known = is_index(descriptor.media_type) || is_manifest(descriptor.media_type);
+  if (RegistryError error = status_error(reference.domain, response);
+      error.kind() == RegistryError::Kind::unreachable) {
+    refuse_manifest(reference, response);
+  }
   // A GET also tells more exactly what is wrong.
   if (!is_success(response.status) || !descriptor.digest || !known) return manifest(reference, stop).descriptor;
   std::string length = response.header("content-length").value_or("");

@@ -29,7 +29,8 @@ bool is_temporary(int status) {
 /// Nobody is there: waiting longer will not help.
 bool is_unreachable(const std::string& message) {
   std::string text = util::to_lower(message);
-  for (std::string_view sign : {"refused", "resolve", "unreachable", "no route", "connect to"}) {
+  for (std::string_view sign :
+       {"refused", "resolve", "unreachable", "no route", "connect to", "connection timed out"}) {
     if (text.find(sign) != std::string::npos) return true;
   }
   return false;

@@ -441,3 +441,34 @@ TEST_CASE("head falls back to get where the registry does not answer it well") {
   RegistryClient client;
   CHECK(client.head(Reference::parse(server.host() + "/app:v1")).digest == util::sha256_of(kManifest));
 }
+
+TEST_CASE("http is used for another machine only if the host is listed as insecure") {
+  std::vector<std::string> targets;
+  test::HttpServer proxy([&](const test::HttpCall& call) -> test::HttpAnswer {
+    targets.push_back(call.target);
+    return manifest_answer();
+  });
+  DockerConfig anonymous;
+  // Proxies stand in for the network: http has one, nobody answers https.
+  setenv("http_proxy", proxy.url("").c_str(), 1);
+  setenv("https_proxy", ("http://127.0.0.1:" + std::to_string(test::free_port())).c_str(), 1);
+  RegistryClient client(1ms);
+  Reference reference = Reference::parse("registry.invalid:5000/app:v1");
+  CHECK(refusal([&] { client.manifest(reference); }).kind() == RegistryError::Kind::unreachable);
+  CHECK(targets.empty());
+  setenv("BUILDER_INSECURE_REGISTRIES", "other.invalid, registry.invalid:5000", 1);
+  RegistryClient insecure(1ms);
+  CHECK(insecure.manifest(reference).bytes == kManifest);
+  CHECK(targets == std::vector<std::string>{"http://registry.invalid:5000/v2/app/manifests/v1"});
+  for (const char* name : {"http_proxy", "https_proxy", "BUILDER_INSECURE_REGISTRIES"}) unsetenv(name);
+}
+
+TEST_CASE("a head request that only meets temporary faults is not repeated as a get") {
+  test::HttpServer server([](const test::HttpCall&) -> test::HttpAnswer { return {503, {}, "", {}}; });
+  DockerConfig anonymous;
+  RegistryClient client(1ms);
+  RegistryError error = refusal([&] { client.head(Reference::parse(server.host() + "/app:v1")); });
+  CHECK(error.kind() == RegistryError::Kind::unreachable);
+  CHECK(error.message() == "pull `" + server.host() + "/app:v1`: registry returned 503 service unavailable");
+  CHECK(server.calls().size() == 5);
+}
