@@ -32,29 +32,40 @@ void put(json& object, const char* name, const std::optional<Owner>& value) {
 
 const char* name_of(NetworkMode mode) {
   switch (mode) {
-    case NetworkMode::unset: return "unset";
-    case NetworkMode::host: return "host";
-    case NetworkMode::none: return "none";
+    case NetworkMode::unset:
+      return "unset";
+    case NetworkMode::host:
+      return "host";
+    case NetworkMode::none:
+      return "none";
   }
   return "";
 }
 
 const char* name_of(MountType type) {
   switch (type) {
-    case MountType::bind: return "bind";
-    case MountType::cache: return "cache";
-    case MountType::tmpfs: return "tmpfs";
-    case MountType::secret: return "secret";
-    case MountType::ssh: return "ssh";
+    case MountType::bind:
+      return "bind";
+    case MountType::cache:
+      return "cache";
+    case MountType::tmpfs:
+      return "tmpfs";
+    case MountType::secret:
+      return "secret";
+    case MountType::ssh:
+      return "ssh";
   }
   return "";
 }
 
 const char* name_of(Sharing sharing) {
   switch (sharing) {
-    case Sharing::shared: return "shared";
-    case Sharing::private_: return "private";
-    case Sharing::locked: return "locked";
+    case Sharing::shared:
+      return "shared";
+    case Sharing::private_:
+      return "private";
+    case Sharing::locked:
+      return "locked";
   }
   return "";
 }
@@ -203,8 +214,12 @@ json encode(const FileOp& op) {
   return {{"type", "file"}, {"actions", std::move(actions)}};
 }
 
-json encode(const MergeOp&) { return {{"type", "merge"}}; }
-json encode(const DiffOp&) { return {{"type", "diff"}}; }
+json encode(const MergeOp&) {
+  return {{"type", "merge"}};
+}
+json encode(const DiffOp&) {
+  return {{"type", "diff"}};
+}
 
 json encode(const Op& op) {
   return std::visit([](const auto& one) { return encode(one); }, op);
@@ -235,8 +250,8 @@ std::string canonical_json(const Op& op) {
   try {
     return value.dump();
   } catch (const json::type_error&) {
-    // Bytes that are no UTF-8 (a Dockerfile may hold any): JSON cannot carry them as they are, and replacing them would let
-    // different ops collide. The binary form keeps them.
+    // Bytes that are no UTF-8 (a Dockerfile may hold any): JSON cannot carry them as they are, and replacing them would
+    // let different ops collide. The binary form keeps them.
     std::string bytes;
     json::to_msgpack(value, bytes);
     std::string hex = "{\"msgpack\":\"";
@@ -255,7 +270,8 @@ std::string dump_json(std::span<const VertexRef> roots) {
   json list = json::array();
   for (const VertexRef& vertex : topological_order(roots)) {
     json inputs = json::array();
-    for (const VertexRef& input : vertex->inputs()) inputs.push_back(input ? json(input->digest().to_string()) : json());
+    for (const VertexRef& input : vertex->inputs())
+      inputs.push_back(input ? json(input->digest().to_string()) : json());
     list.push_back({{"digest", vertex->digest().to_string()},
                     {"name", vertex->meta().name},
                     {"op", encode(vertex->op())},

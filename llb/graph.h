@@ -14,15 +14,15 @@ namespace llb {
 
 /// What people see of a vertex; never part of a digest.
 struct VertexMeta {
-  std::string name;                    ///< "[stage 2/5] RUN make"
-  std::string instruction;             ///< as in history, for explaining a miss: "RUN make"
+  std::string name;         ///< "[stage 2/5] RUN make"
+  std::string instruction;  ///< as in history, for explaining a miss: "RUN make"
   SourceLocation location;
-  bool ignore_cache = false;           ///< --no-cache
-  std::string stage;                   ///< stage name, for --no-cache-filter and explanations
+  bool ignore_cache = false;  ///< --no-cache
+  std::string stage;          ///< stage name, for --no-cache-filter and explanations
 };
 
 class Vertex;
-using VertexRef = std::shared_ptr<const Vertex>;   ///< null = scratch (the empty root)
+using VertexRef = std::shared_ptr<const Vertex>;  ///< null = scratch (the empty root)
 
 /// An immutable operation with its inputs. `digest` covers op and inputs (recursively), not meta.
 /// A null input is scratch.

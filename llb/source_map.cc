@@ -36,7 +36,8 @@ std::string excerpt(const SourceText& source, const std::vector<SourceRange>& ra
     result += kRule;
     for (int line = std::max(1, range.first - context); line <= std::min(count, last + context); ++line) {
       const bool failing = line >= range.first && line <= last;
-      result += fmt::format(" {:3} | {} {}\n", line, failing ? ">>>" : "   ", lines[static_cast<std::size_t>(line) - 1]);
+      result +=
+          fmt::format(" {:3} | {} {}\n", line, failing ? ">>>" : "   ", lines[static_cast<std::size_t>(line) - 1]);
     }
     result += kRule;
   }

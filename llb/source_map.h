@@ -9,7 +9,7 @@ namespace llb {
 
 /// Text of a source file with its name for messages.
 struct SourceText {
-  std::string name;    ///< "Dockerfile"
+  std::string name;  ///< "Dockerfile"
   std::string text;
 };
 

@@ -96,7 +96,8 @@ PlatformContext PlatformCompiler::make_context(const Dockerfile& dockerfile, con
   } catch (const util::Error&) {
     // The defaults alone may be wrong; what counts is made below.
   }
-  PlatformContext context{dockerfile, request, target, make_global_scope(dockerfile, request, target), {}, {}, {}, lint};
+  PlatformContext context{dockerfile, request, target, make_global_scope(dockerfile, request, target),
+                          {},         {},      {},     lint};
   context.epoch = source_date_epoch(dockerfile, request, context.scope);
   context.proxy_env = proxy_environment(request.build_args);
   context.ignored = util::PatternMatcher(request.ignore_patterns);
@@ -187,8 +188,9 @@ std::vector<const StageState*> PlatformCompiler::sources_of(const StageNode& nod
   for (const StageNode* source : command.sources) {
     const auto found = source == nullptr ? states_.end() : states_.find(source);
     if (source != nullptr && found == states_.end()) {
-      throw util::Error(fmt::format("stage `{}` is defined after stage `{}`, which takes files from it", source->label, node.label),
-                        "move the stage before the one that uses it");
+      throw util::Error(
+          fmt::format("stage `{}` is defined after stage `{}`, which takes files from it", source->label, node.label),
+          "move the stage before the one that uses it");
     }
     sources.push_back(source == nullptr ? nullptr : &found->second);
   }

@@ -19,32 +19,32 @@ namespace dockerfile {
 struct NamedContext {
   enum class Kind { image, layout, directory, vertex };
   Kind kind = Kind::directory;
-  oci::ImageLocation image;           ///< image ("scratch" as reference = empty root) and layout
-  llb::LocalSource directory;         ///< directory
-  llb::VertexRef vertex;              ///< anything else (git, http): the ready source
+  oci::ImageLocation image;    ///< image ("scratch" as reference = empty root) and layout
+  llb::LocalSource directory;  ///< directory
+  llb::VertexRef vertex;       ///< anything else (git, http): the ready source
 };
 
 /// Everything outside the Dockerfile that its meaning depends on.
 struct FrontendRequest {
   std::map<std::string, std::string> build_args;
   std::string target;
-  std::vector<oci::Platform> platforms;          ///< target platforms, at least one
+  std::vector<oci::Platform> platforms;  ///< target platforms, at least one
   oci::Platform build_platform = oci::Platform::local();
   std::map<std::string, std::string> labels;
-  std::map<std::string, NamedContext> named_contexts;   ///< by normalised name
-  llb::VertexRef context;                        ///< main context; null = empty
-  std::vector<std::string> ignore_patterns;      ///< of the main context, for CopyIgnoredFile and error hints
+  std::map<std::string, NamedContext> named_contexts;  ///< by normalised name
+  llb::VertexRef context;                              ///< main context; null = empty
+  std::vector<std::string> ignore_patterns;            ///< of the main context, for CopyIgnoredFile and error hints
   bool no_cache = false;
-  std::vector<std::string> no_cache_filter;      ///< stage names
+  std::vector<std::string> no_cache_filter;  ///< stage names
   llb::NetworkMode network = llb::NetworkMode::unset;
-  bool allow_host_network = true;                ///< entitlement network.host
-  bool allow_insecure = false;                   ///< entitlement security.insecure
+  bool allow_host_network = true;  ///< entitlement network.host
+  bool allow_insecure = false;     ///< entitlement security.insecure
   std::vector<llb::HostEntry> extra_hosts;
   std::vector<llb::Ulimit> ulimits;
   std::uint64_t shm_size = 0;
   std::string cgroup_parent;
-  std::string hostname;                          ///< empty = buildkitsandbox
-  bool multi_platform = false;                   ///< prefix step names with the platform
+  std::string hostname;         ///< empty = buildkitsandbox
+  bool multi_platform = false;  ///< prefix step names with the platform
   /// `platforms` holds only the default: the result then has the platform that its base image says.
   bool implicit_platform = false;
   /// Without `target`, lower stages that the last one does not need, too (for what the linter finds in them).
@@ -53,10 +53,10 @@ struct FrontendRequest {
 
 struct PlatformResult {
   oci::Platform platform;
-  llb::VertexRef root;                           ///< null = scratch without layers
-  oci::ImageConfig config;                       ///< without diff_ids and creation times of new entries
-  std::size_t base_history = 0;                  ///< leading history entries that come from the base image
-  std::optional<std::int64_t> source_date_epoch; ///< seconds
+  llb::VertexRef root;                            ///< null = scratch without layers
+  oci::ImageConfig config;                        ///< without diff_ids and creation times of new entries
+  std::size_t base_history = 0;                   ///< leading history entries that come from the base image
+  std::optional<std::int64_t> source_date_epoch;  ///< seconds
 };
 
 struct FrontendResult {
@@ -64,9 +64,9 @@ struct FrontendResult {
   std::vector<Warning> warnings;
 };
 
-/// Stages -> graph and image config, per platform; only stages that the target needs are resolved. Pure but for `resolver`,
-/// which is called from several threads. Throws DockerfileError; `found`, when given, has then got the warnings so far.
-/// Findings that the `check` directive (or BUILDKIT_DOCKERFILE_CHECK) skips are left out.
+/// Stages -> graph and image config, per platform; only stages that the target needs are resolved. Pure but for
+/// `resolver`, which is called from several threads. Throws DockerfileError; `found`, when given, has then got the
+/// warnings so far. Findings that the `check` directive (or BUILDKIT_DOCKERFILE_CHECK) skips are left out.
 FrontendResult compile(const Dockerfile& dockerfile, const FrontendRequest& request, oci::ImageResolver& resolver,
                        std::vector<Warning>* found = nullptr);
 

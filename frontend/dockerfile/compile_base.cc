@@ -4,17 +4,21 @@
 
 #include <algorithm>
 #include <future>
+#include <memory>
 
 #include "frontend/dockerfile/parser.h"
 #include "frontend/dockerfile/suggestion.h"
 #include "oci/reference.h"
 #include "util/error.h"
+#include "util/worker_pool.h"
 
 namespace dockerfile {
 namespace {
 
 /// Names people mean when an image cannot be found, besides the stages of the file.
 constexpr const char* kCommonImages[] = {"alpine", "busybox", "centos", "debian", "golang", "ubuntu", "fedora"};
+
+constexpr unsigned kParallelResolves = 16;
 
 /// The image that a node stands on; nullopt for scratch and directories.
 std::optional<oci::ImageLocation> image_location(const StageNode& node) {
@@ -27,13 +31,15 @@ std::optional<oci::ImageLocation> image_location(const StageNode& node) {
   if (node.context->kind != NamedContext::Kind::image && node.context->kind != NamedContext::Kind::layout) {
     return std::nullopt;
   }
-  if (node.context->kind == NamedContext::Kind::image && node.context->image.reference == "scratch") return std::nullopt;
+  if (node.context->kind == NamedContext::Kind::image && node.context->image.reference == "scratch")
+    return std::nullopt;
   return node.context->image;
 }
 
 std::string key_text(const oci::ImageLocation& location) {
   if (location.kind == oci::ImageLocation::Kind::registry) return location.reference;
-  return fmt::format("oci-layout://{}:{}@{}", location.layout_path, location.layout_tag, location.layout_digest.to_string());
+  return fmt::format("oci-layout://{}:{}@{}", location.layout_path, location.layout_tag,
+                     location.layout_digest.to_string());
 }
 
 /// An image without layers, which is the same as scratch.
@@ -64,44 +70,43 @@ std::string suggestion_for(const std::string& base, std::vector<std::string> nam
 }  // namespace
 
 void Bases::resolve(const std::vector<StageNode*>& nodes, const std::vector<std::string>& stage_names) {
-  struct Request {
-    const StageNode* node;
-    Key key;
-    std::future<oci::ResolvedImage> answer;
-  };
-  std::vector<Request> requests;
   std::vector<StageNode*> ordered = nodes;
   std::stable_sort(ordered.begin(), ordered.end(),
                    [](const StageNode* a, const StageNode* b) { return a->range.first < b->range.first; });
-  const auto fail = [&](const StageNode& node, const util::Error& error) {
-    throw DockerfileError(fmt::format("resolve base image `{}`: {}{}", node.base, error.message(),
-                                      suggestion_for(node.base, stage_names)),
-                          {context_.dockerfile.source, {node.range}}, error.hint());
-  };
-  for (const StageNode* node : ordered) {
-    if (keys_.contains(node)) continue;
+  const auto at_stage = [&](const StageNode& node, auto&& action) {
     try {
-      const std::optional<oci::ImageLocation> location = image_location(*node);
-      if (!location) continue;
-      const Key key{key_text(*location), node->platform.to_string()};
-      keys_[node] = key;
-      const bool asked = std::any_of(requests.begin(), requests.end(), [&](const Request& one) { return one.key == key; });
-      if (asked || images_.contains(key)) continue;
-      requests.push_back({node, key, std::async(std::launch::async, [this, where = *location, platform = node->platform] {
-                            return resolver_.resolve(where, platform);
-                          })});
-    } catch (const util::Error& error) {
-      fail(*node, error);
-    }
-  }
-  for (Request& request : requests) {
-    try {
-      images_[request.key] = request.answer.get();
+      action();
     } catch (const util::Cancelled&) {
       throw;
     } catch (const util::Error& error) {
-      fail(*request.node, error);
+      throw DockerfileError(fmt::format("resolve base image `{}`: {}{}", node.base, error.message(),
+                                        suggestion_for(node.base, stage_names)),
+                            {context_.dockerfile.source, {node.range}}, error.hint());
     }
+  };
+  using Task = std::packaged_task<oci::ResolvedImage()>;
+  std::map<Key, std::pair<const StageNode*, std::shared_ptr<Task>>> tasks;
+  std::vector<Key> order;
+  for (const StageNode* node : ordered) {
+    if (keys_.contains(node)) continue;
+    at_stage(*node, [&] {
+      const std::optional<oci::ImageLocation> location = image_location(*node);
+      if (!location) return;
+      const Key key{key_text(*location), node->platform.to_string()};
+      keys_[node] = key;
+      if (images_.contains(key) || tasks.contains(key)) return;
+      const auto resolve_one = [this, where = *location, platform = node->platform] {
+        return resolver_.resolve(where, platform);
+      };
+      tasks[key] = {node, std::make_shared<Task>(resolve_one)};
+      order.push_back(key);
+    });
+  }
+  util::WorkerPool pool(kParallelResolves);
+  for (const Key& key : order) pool.post([task = tasks[key].second] { (*task)(); });
+  for (const Key& key : order) {
+    const auto& [node, task] = tasks[key];
+    at_stage(*node, [&] { images_[key] = task->get_future().get(); });
   }
 }
 
@@ -118,10 +123,10 @@ std::vector<std::string> Bases::triggers(const StageNode& node) const {
 void Bases::lint_platform(const StageNode& node, const oci::ImageConfig& config) const {
   const oci::Platform& actual = config.platform;
   if (actual.os == node.platform.os && actual.architecture == node.platform.architecture) return;
-  context_.lint.add("InvalidBaseImagePlatform",
-                    fmt::format("base image `{}` is for {}, not for {}", node.base,
-                                actual.to_string(), node.platform.to_string()),
-                    node.range);
+  context_.lint.add(
+      "InvalidBaseImagePlatform",
+      fmt::format("base image `{}` is for {}, not for {}", node.base, actual.to_string(), node.platform.to_string()),
+      node.range);
 }
 
 llb::VertexRef Bases::image_vertex(const StageNode& node, const oci::ResolvedImage& image, StepNames& names) const {

@@ -13,7 +13,8 @@
 
 namespace dockerfile {
 
-/// What stages without a parent begin with: scratch, images, named contexts. Images are resolved once per name and platform.
+/// What stages without a parent begin with: scratch, images, named contexts. Images are resolved once per name and
+/// platform.
 class Bases {
  public:
   /// Borrowed: both.
@@ -28,7 +29,7 @@ class Bases {
   StageState begin(const StageNode& node, StepNames& names) const;
 
  private:
-  using Key = std::pair<std::string, std::string>;   ///< where, platform
+  using Key = std::pair<std::string, std::string>;  ///< where, platform
 
   const oci::ResolvedImage* image(const StageNode& node) const;
   llb::VertexRef image_vertex(const StageNode& node, const oci::ResolvedImage& image, StepNames& names) const;

@@ -38,8 +38,7 @@ void lower_workdir(Step& step, const WorkdirInstruction& workdir) {
   StageState& state = step.state;
   const std::string path = step.expand(workdir.path);
   if (!state.workdir_set && !path.starts_with('/')) {
-    step.lint("WorkdirRelativePath",
-              fmt::format("WORKDIR `{}` begins wherever the base image says", path));
+    step.lint("WorkdirRelativePath", fmt::format("WORKDIR `{}` begins wherever the base image says", path));
   }
   state.workdir_set = true;
   const std::string text = step.text();

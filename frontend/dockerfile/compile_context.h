@@ -23,9 +23,9 @@ struct PlatformContext {
   const FrontendRequest& request;
   oci::Platform target;
   GlobalScope scope;
-  std::optional<std::int64_t> epoch;       ///< SOURCE_DATE_EPOCH, seconds
-  std::vector<std::string> proxy_env;      ///< "K=V" from proxy build arguments, sorted
-  util::PatternMatcher ignored;            ///< of the main context
+  std::optional<std::int64_t> epoch;   ///< SOURCE_DATE_EPOCH, seconds
+  std::vector<std::string> proxy_env;  ///< "K=V" from proxy build arguments, sorted
+  util::PatternMatcher ignored;        ///< of the main context
   LintSink& lint;
 };
 
@@ -41,7 +41,7 @@ class Step {
   StageState& state;
   /// File systems of `command.sources`; null where there is no source.
   std::vector<const StageState*> sources;
-  std::string stage;                       ///< for VertexMeta
+  std::string stage;  ///< for VertexMeta
   bool no_cache = false;
 
   /// Expands a word and reports undefined variables.
@@ -59,6 +59,9 @@ class Step {
  private:
   StepNames& names_;
 };
+
+/// Throws util::Error when the word of a here-document cannot be the name of a file.
+void require_file_name(const Heredoc& heredoc);
 
 void lower_run(Step& step, const RunInstruction& run);
 void lower_copy(Step& step, const CopyInstruction& copy);

@@ -41,7 +41,7 @@ class CopyLowering {
   std::optional<llb::Owner> owner_;
   llb::VertexMeta meta_;
   llb::FileOp op_;
-  std::vector<llb::VertexRef> sources_;   ///< inputs 1..
+  std::vector<llb::VertexRef> sources_;  ///< inputs 1..
 };
 
 int CopyLowering::input_number(const llb::VertexRef& vertex) {
@@ -66,7 +66,8 @@ void CopyLowering::add_git(const std::string& source, const GitUrl& url) {
   llb::GitSource git = git_source(url);
   if (copy_.keep_git_dir) {
     if (url.keep_git_dir && *url.keep_git_dir != *copy_.keep_git_dir) {
-      throw util::Error(fmt::format("ADD `{}`: --keep-git-dir and the URL do not agree", url_without_credentials(source)));
+      throw util::Error(
+          fmt::format("ADD `{}`: --keep-git-dir and the URL do not agree", url_without_credentials(source)));
     }
     git.keep_git_dir = *copy_.keep_git_dir;
   }
@@ -105,10 +106,9 @@ void CopyLowering::add_http(const std::string& source) {
 
 void CopyLowering::add_local(const std::string& source) {
   const StageState* from = step_.sources.empty() ? nullptr : step_.sources.front();
-  if (from == nullptr &&
-      copies_ignored_file(source, step_.context.ignored, step_.context.request.ignore_patterns)) {
-    step_.lint("CopyIgnoredFile", fmt::format("{} of `{}`, which the ignore file leaves out", copy_.is_add ? "ADD" : "COPY",
-                                              join_path("/", source).substr(1)));
+  if (from == nullptr && copies_ignored_file(source, step_.context.ignored, step_.context.request.ignore_patterns)) {
+    step_.lint("CopyIgnoredFile", fmt::format("{} of `{}`, which the ignore file leaves out",
+                                              copy_.is_add ? "ADD" : "COPY", join_path("/", source).substr(1)));
   }
   llb::CopyAction copy = action(from != nullptr ? from->root : step_.context.request.context, {});
   copy.unpack = copy_.unpack.value_or(copy_.is_add);
@@ -135,9 +135,7 @@ llb::CopyAction CopyLowering::action(const llb::VertexRef& input, std::string so
 }
 
 void CopyLowering::add_heredoc(const Heredoc& heredoc) {
-  if (heredoc.name.empty() || heredoc.name == "." || heredoc.name == ".." || heredoc.name.find('/') != std::string::npos) {
-    throw util::Error(fmt::format("here-document `{}`: not usable as a file name", heredoc.name));
-  }
+  require_file_name(heredoc);
   llb::MkfileAction file;
   const bool into_directory = destination_.ends_with('/');
   file.path = into_directory ? destination_ + heredoc.name : destination_;

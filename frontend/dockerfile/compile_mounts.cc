@@ -27,12 +27,9 @@ void set_target(llb::MountSpec& spec, const MountFlag& flag, const StageState& s
     spec.target = fmt::format("{}{}", kSshSocket, ssh_count);
     return;
   }
-  if (spec.target.empty()) {
-    if (spec.type == llb::MountType::secret && !spec.env.empty()) return;
-    throw util::Error("RUN --mount: the target is missing", "add target=/path");
-  }
-  spec.target = join_path(state.directory, spec.target);
-  if (spec.target == "/") throw util::Error("RUN --mount: the target cannot be `/`");
+  if (spec.target.empty() && spec.type == llb::MountType::secret && !spec.env.empty()) return;
+  spec.target = join_path(state.directory, spec.target);  // without target: WORKDIR itself
+  if (spec.target == "/") throw util::Error("RUN --mount: the target cannot be `/`", "add target=/path");
 }
 
 void set_source(llb::MountSpec& spec, const StageState* source, Step& step, Mounts& mounts) {

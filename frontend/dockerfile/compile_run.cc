@@ -44,6 +44,7 @@ Process process_of(const RunInstruction& run, const StageState& state) {
     const Heredoc& heredoc = command.heredocs.front();
     process.note = fmt::format(" ({})", summary(heredoc.content));
     if (heredoc.content.starts_with("#!")) {
+      require_file_name(heredoc);
       process.scripts[heredoc.name] = heredoc.content;
       effective.args = {std::string(kScriptDirectory) + heredoc.name};
     } else {
@@ -107,8 +108,8 @@ void lower_run(Step& step, const RunInstruction& run) {
   op.mounts = std::move(mounts.specs);
 
   const std::string text = step_text(step.command.instruction->original) + process.note;
-  llb::VertexMeta meta = step.meta(
-      run_text(text, state.environment, mounts.secret_variables, step.context.dockerfile.escape), true);
+  llb::VertexMeta meta =
+      step.meta(run_text(text, state.environment, mounts.secret_variables, step.context.dockerfile.escape), true);
   meta.instruction = text;
   state.commit(run_history(process.argv, state.args, state.environment), true);
   state.root = llb::make_vertex(std::move(op), std::move(mounts.inputs), std::move(meta));

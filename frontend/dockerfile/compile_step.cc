@@ -42,4 +42,10 @@ llb::VertexMeta Step::meta(const std::string& text, bool obeys_no_cache) {
   return meta;
 }
 
+void require_file_name(const Heredoc& heredoc) {
+  const std::string& name = heredoc.name;
+  if (!name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos) return;
+  throw util::Error(fmt::format("here-document `{}`: not usable as a file name", name));
+}
+
 }  // namespace dockerfile

@@ -23,11 +23,16 @@ std::string target_stage(const Dockerfile& dockerfile, const FrontendRequest& re
 Environment predefined(const Dockerfile& dockerfile, const FrontendRequest& request, const oci::Platform& target) {
   const oci::Platform& build = request.build_platform;
   const std::pair<const char*, std::string> arguments[] = {
-      {"BUILDPLATFORM", build.to_string()},  {"BUILDOS", build.os},
-      {"BUILDOSVERSION", build.os_version},  {"BUILDARCH", build.architecture},
-      {"BUILDVARIANT", build.variant},       {"TARGETPLATFORM", target.to_string()},
-      {"TARGETOS", target.os},               {"TARGETOSVERSION", target.os_version},
-      {"TARGETARCH", target.architecture},   {"TARGETVARIANT", target.variant},
+      {"BUILDPLATFORM", build.to_string()},
+      {"BUILDOS", build.os},
+      {"BUILDOSVERSION", build.os_version},
+      {"BUILDARCH", build.architecture},
+      {"BUILDVARIANT", build.variant},
+      {"TARGETPLATFORM", target.to_string()},
+      {"TARGETOS", target.os},
+      {"TARGETOSVERSION", target.os_version},
+      {"TARGETARCH", target.architecture},
+      {"TARGETVARIANT", target.variant},
       {"TARGETSTAGE", target_stage(dockerfile, request)},
   };
   Environment environment;
@@ -55,8 +60,9 @@ void lint_undeclared(const GlobalScope& scope, const Instruction& from, const st
   known.insert(known.end(), scope.declared.begin(), scope.declared.end());
   for (const std::string& name : undefined) {
     if (scope.declared.contains(name)) continue;
-    lint.add("UndefinedArgInFrom", fmt::format("FROM uses `{}`, which no ARG declares{}", name, suggestion_text(name, known)),
-             from, from.range);
+    lint.add("UndefinedArgInFrom",
+             fmt::format("FROM uses `{}`, which no ARG declares{}", name, suggestion_text(name, known)), from,
+             from.range);
   }
 }
 
@@ -75,15 +81,15 @@ oci::Platform expand_platform(const std::string& text, const GlobalScope& scope,
   const Expansion expansion = expand(text, scope.variables, {.escape = escape});
   lint_undeclared(scope, from, expansion.undefined, lint);
   if (expansion.text.empty()) {
-    throw util::Error(fmt::format("platform `{}` of FROM: empty after expansion{}", text,
-                                  suggestion(scope, expansion.undefined)));
+    throw util::Error(
+        fmt::format("platform `{}` of FROM: empty after expansion{}", text, suggestion(scope, expansion.undefined)));
   }
   try {
     return oci::Platform::parse(expansion.text);
   } catch (const util::Error& error) {
-    throw util::Error(fmt::format("platform `{}` of FROM: {}{}", text, error.message(),
-                                  suggestion(scope, expansion.undefined)),
-                      error.hint());
+    throw util::Error(
+        fmt::format("platform `{}` of FROM: {}{}", text, error.message(), suggestion(scope, expansion.undefined)),
+        error.hint());
   }
 }
 
@@ -93,9 +99,9 @@ StageBase expand_base(const Instruction& from, const GlobalScope& scope, char es
   const Expansion name = expand(value.base, scope.variables, {.escape = escape});
   lint_undeclared(scope, from, name.undefined, lint);
   if (name.text.empty()) {
-    throw util::Error(fmt::format("base name `{}` of FROM: blank after expansion{}", value.base,
-                                  suggestion(scope, name.undefined)),
-                      "give the ARG a default before the first FROM, or set it with --build-arg");
+    throw util::Error(
+        fmt::format("base name `{}` of FROM: blank after expansion{}", value.base, suggestion(scope, name.undefined)),
+        "give the ARG a default before the first FROM, or set it with --build-arg");
   }
   base.name = name.text;
   if (!value.platform.empty()) base.platform = expand_platform(value.platform, scope, from, escape, lint);
@@ -104,8 +110,8 @@ StageBase expand_base(const Instruction& from, const GlobalScope& scope, char es
 
 }  // namespace
 
-GlobalScope make_global_scope(const Dockerfile& dockerfile, const FrontendRequest& request,
-                              const oci::Platform& target, bool use_build_args) {
+GlobalScope make_global_scope(const Dockerfile& dockerfile, const FrontendRequest& request, const oci::Platform& target,
+                              bool use_build_args) {
   static const std::map<std::string, std::string> none;
   GlobalScope scope;
   scope.variables = predefined(dockerfile, request, target);

@@ -16,12 +16,12 @@ namespace dockerfile {
 
 struct GlobalScope {
   Environment variables;
-  std::set<std::string> declared;      ///< every ARG, those without a value too
+  std::set<std::string> declared;  ///< every ARG, those without a value too
 };
 
 /// `use_build_args` false: as if none were given, for judging the defaults. Throws DockerfileError at the ARG.
-GlobalScope make_global_scope(const Dockerfile& dockerfile, const FrontendRequest& request,
-                              const oci::Platform& target, bool use_build_args = true);
+GlobalScope make_global_scope(const Dockerfile& dockerfile, const FrontendRequest& request, const oci::Platform& target,
+                              bool use_build_args = true);
 
 /// A FROM after expansion.
 struct StageBase {

@@ -45,7 +45,8 @@ std::string copy_history(const CopyInstruction& copy) {
   return text + " " + copy.destination + std::string(kLayerSuffix);
 }
 
-std::string pairs_history(const std::string& instruction, const std::vector<std::pair<std::string, std::string>>& pairs) {
+std::string pairs_history(const std::string& instruction,
+                          const std::vector<std::pair<std::string, std::string>>& pairs) {
   std::string text = instruction;
   for (const auto& [name, value] : pairs) text += " " + name + "=" + value;
   return text;

@@ -27,7 +27,8 @@ std::string run_history(const std::vector<std::string>& argv, const std::vector<
 /// "COPY --parents --chown=1:2 --chmod=755 a b <<c /dest # buildkit"; `copy` is expanded.
 std::string copy_history(const CopyInstruction& copy);
 /// "ENV a=1 b=2".
-std::string pairs_history(const std::string& instruction, const std::vector<std::pair<std::string, std::string>>& pairs);
+std::string pairs_history(const std::string& instruction,
+                          const std::vector<std::pair<std::string, std::string>>& pairs);
 /// "CMD [\"a\" \"b\"]".
 std::string command_history(const std::string& instruction, const std::vector<std::string>& argv);
 /// "EXPOSE [80/tcp 81/tcp]".

@@ -101,7 +101,8 @@ void apply_query_item(GitUrl& url, const std::string& key, const std::optional<s
     url.submodules = bool_value(key, value);
   } else if (key == "mtime") {
     if (value != "checkout" && value != "commit") {
-      throw util::Error(fmt::format("git query `mtime={}`: unknown time", value.value_or("")), "use checkout or commit");
+      throw util::Error(fmt::format("git query `mtime={}`: unknown time", value.value_or("")),
+                        "use checkout or commit");
     }
     url.commit_time = value == "commit";
   } else if (key == "fetch-by-commit") {
@@ -109,7 +110,7 @@ void apply_query_item(GitUrl& url, const std::string& key, const std::optional<s
     bool_value(key, value);
   } else {
     const std::string known[] = {"ref",    "tag",          "branch",     "subdir", "checksum",
-                                         "commit", "keep-git-dir", "submodules", "mtime",  "fetch-by-commit"};
+                                 "commit", "keep-git-dir", "submodules", "mtime",  "fetch-by-commit"};
     throw util::Error(fmt::format("git query `{}`: unknown key{}", key, suggestion_text(key, known)));
   }
 }
@@ -129,7 +130,8 @@ void check_commit(std::string_view commit) {
   if (commit.empty()) return;
   const bool hex = std::all_of(commit.begin(), commit.end(), [](char c) { return hex_value(c) >= 0; });
   if (!hex || commit.size() < 7 || commit.size() > 64) {
-    throw util::Error(fmt::format("git checksum `{}`: not a commit", commit), "give at least 7 hex digits of the commit");
+    throw util::Error(fmt::format("git checksum `{}`: not a commit", commit),
+                      "give at least 7 hex digits of the commit");
   }
 }
 
@@ -166,7 +168,9 @@ llb::GitSource git_source(const GitUrl& url) {
   return source;
 }
 
-bool is_http_url(std::string_view text) { return has_scheme(text, "http") || has_scheme(text, "https"); }
+bool is_http_url(std::string_view text) {
+  return has_scheme(text, "http") || has_scheme(text, "https");
+}
 
 std::string http_file_name(std::string_view url) {
   std::string_view rest = cut(cut(url, '#').before, '?').before;

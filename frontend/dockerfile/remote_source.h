@@ -11,17 +11,17 @@ namespace dockerfile {
 
 /// A git repository as people write it, with fragment and query taken apart.
 struct GitUrl {
-  std::string remote;                       ///< without fragment and query
-  std::string ref;                          ///< branch, tag, commit or refs/…; empty = default branch
+  std::string remote;  ///< without fragment and query
+  std::string ref;     ///< branch, tag, commit or refs/…; empty = default branch
   std::string subdir;
-  std::string checksum;                     ///< commit, may be a prefix
+  std::string checksum;  ///< commit, may be a prefix
   std::optional<bool> keep_git_dir;
   std::optional<bool> submodules;
-  bool commit_time = false;                 ///< mtime=commit
+  bool commit_time = false;  ///< mtime=commit
 };
 
-/// nullopt when `text` is no git repository: `git://`, `ssh://`, `user@host:path`, `http(s)://….git`; with `context` also
-/// `github.com/owner/name`. Throws util::Error for a repository with a malformed query.
+/// nullopt when `text` is no git repository: `git://`, `ssh://`, `user@host:path`, `http(s)://….git`; with `context`
+/// also `github.com/owner/name`. Throws util::Error for a repository with a malformed query.
 std::optional<GitUrl> parse_git_url(std::string_view text, bool context = false);
 
 /// The source op of a repository.

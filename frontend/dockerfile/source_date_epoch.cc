@@ -34,9 +34,10 @@ bool is_remote_add(const Instruction& instruction) {
 [[noreturn]] void refuse_stage(const Dockerfile& dockerfile, const Stage& stage, const std::string& value) {
   for (const Instruction& instruction : stage.instructions) {
     if (is_remote_add(instruction)) continue;
-    throw DockerfileError(
-        fmt::format("{} `{}`: the stage is not just a remote source: unsupported {} instruction", kName, value, instruction.name),
-        {dockerfile.source, {instruction.range}}, "such a stage is FROM scratch with one ADD of a URL or repository");
+    throw DockerfileError(fmt::format("{} `{}`: the stage is not just a remote source: unsupported {} instruction",
+                                      kName, value, instruction.name),
+                          {dockerfile.source, {instruction.range}},
+                          "such a stage is FROM scratch with one ADD of a URL or repository");
   }
   throw DockerfileError(fmt::format("{} `{}`: the time of a stage's source cannot be used", kName, value),
                         declaration(dockerfile), "give the time in seconds since 1970");
@@ -57,7 +58,8 @@ std::optional<std::int64_t> source_date_epoch(const Dockerfile& dockerfile, cons
   // A local directory has no time of its own.
   if (value == "context") return std::nullopt;
   for (const Stage& stage : dockerfile.stages) {
-    if (std::get<FromInstruction>(stage.from.value).stage_name == util::to_lower(value)) refuse_stage(dockerfile, stage, value);
+    if (std::get<FromInstruction>(stage.from.value).stage_name == util::to_lower(value))
+      refuse_stage(dockerfile, stage, value);
   }
   throw DockerfileError(fmt::format("invalid {}: {}", kName, value), declaration(dockerfile),
                         "give the time in seconds since 1970");

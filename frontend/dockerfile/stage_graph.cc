@@ -39,7 +39,7 @@ class CycleSearch {
  public:
   struct Need {
     const StageNode* node;
-    llb::SourceRange range;            ///< the instruction that needs it
+    llb::SourceRange range;  ///< the instruction that needs it
   };
 
   /// The needs along a cycle reachable from `start`, the last one leading back to where it begins; empty = none.
@@ -201,7 +201,8 @@ void StageGraph::link(StageNode& stage, Command& command) {
 StageNode& StageGraph::target(std::string_view name) {
   if (name.empty()) return nodes_[stage_count_ - 1];
   if (StageNode* stage = find(name)) return *stage;
-  throw util::Error(fmt::format("target stage \"{}\" could not be found{}", name, suggestion_text(name, stage_names())));
+  throw util::Error(
+      fmt::format("target stage \"{}\" could not be found{}", name, suggestion_text(name, stage_names())));
 }
 
 std::vector<StageNode*> StageGraph::stages() {
@@ -267,6 +268,8 @@ void StageGraph::check_cycles() const {
   }
 }
 
-llb::SourceLocation StageGraph::location(llb::SourceRange range) const { return {dockerfile_.source, {range}}; }
+llb::SourceLocation StageGraph::location(llb::SourceRange range) const {
+  return {dockerfile_.source, {range}};
+}
 
 }  // namespace dockerfile

@@ -21,24 +21,24 @@ struct Command {
   const Instruction* instruction = nullptr;
   /// COPY: what --from names (one element) or nothing. RUN: one element per --mount, null where there is no `from`.
   std::vector<StageNode*> sources;
-  bool on_build = false;               ///< a trigger of the base
-  llb::SourceRange range;              ///< where errors point: the instruction, or FROM for a trigger
+  bool on_build = false;   ///< a trigger of the base
+  llb::SourceRange range;  ///< where errors point: the instruction, or FROM for a trigger
 };
 
 /// A stage of the file, or an image or context that only some --from names ("implicit").
 struct StageNode {
-  int index = -1;                      ///< position in the file; -1 = implicit
-  std::string name;                    ///< lower-case; empty when unnamed
-  std::string label;                   ///< for people: the name, "stage-N", or what --from says
-  std::string base;                    ///< expanded name after FROM
-  oci::Platform platform;              ///< its base is taken for: --platform, or the target
-  StageNode* parent = nullptr;         ///< the earlier stage that `base` names
-  const NamedContext* context = nullptr;   ///< stands in for the base
+  int index = -1;                         ///< position in the file; -1 = implicit
+  std::string name;                       ///< lower-case; empty when unnamed
+  std::string label;                      ///< for people: the name, "stage-N", or what --from says
+  std::string base;                       ///< expanded name after FROM
+  oci::Platform platform;                 ///< its base is taken for: --platform, or the target
+  StageNode* parent = nullptr;            ///< the earlier stage that `base` names
+  const NamedContext* context = nullptr;  ///< stands in for the base
   std::string context_name;
-  bool replaced = false;               ///< `context` stands in for the whole stage
+  bool replaced = false;  ///< `context` stands in for the whole stage
   llb::SourceRange range;
   std::vector<Command> commands;
-  bool triggered = false;              ///< the base's ONBUILD triggers are among the commands
+  bool triggered = false;  ///< the base's ONBUILD triggers are among the commands
 
   bool implicit() const { return index < 0; }
   bool scratch() const { return parent == nullptr && context == nullptr && base == "scratch"; }
@@ -75,10 +75,10 @@ class StageGraph {
   const Dockerfile& dockerfile_;
   const FrontendRequest& request_;
   oci::Platform target_;
-  std::deque<StageNode> nodes_;                    ///< stages first, in file order
+  std::deque<StageNode> nodes_;  ///< stages first, in file order
   std::size_t stage_count_ = 0;
   std::map<std::string, StageNode*, std::less<>> by_name_;
-  std::map<std::pair<std::string, std::string>, StageNode*> implicit_;   ///< by name and platform
+  std::map<std::pair<std::string, std::string>, StageNode*> implicit_;  ///< by name and platform
   std::deque<Instruction> triggers_;
 };
 

@@ -14,18 +14,18 @@
 
 namespace dockerfile {
 
-/// What a stage is after the instructions so far: file system, image config, and what later instructions see. Copied where
-/// a stage begins on another one.
+/// What a stage is after the instructions so far: file system, image config, and what later instructions see. Copied
+/// where a stage begins on another one.
 struct StageState {
-  llb::VertexRef root;                 ///< null = empty
+  llb::VertexRef root;  ///< null = empty
   oci::ImageConfig config;
-  oci::Platform platform;              ///< RUN executes for it
-  Environment environment;             ///< for RUN and for expansion: ENV and ARG, the later declaration wins
-  std::vector<BuildArg> args;          ///< ARGs in scope, in order
-  std::string directory = "/";         ///< WORKDIR as an absolute clean path
-  std::size_t base_history = 0;        ///< leading history entries of the base image
-  bool workdir_set = false;            ///< by a WORKDIR of this file
-  bool cmd_set = false;                ///< by a CMD of this stage
+  oci::Platform platform;        ///< RUN executes for it
+  Environment environment;       ///< for RUN and for expansion: ENV and ARG, the later declaration wins
+  std::vector<BuildArg> args;    ///< ARGs in scope, in order
+  std::string directory = "/";   ///< WORKDIR as an absolute clean path
+  std::size_t base_history = 0;  ///< leading history entries of the base image
+  bool workdir_set = false;      ///< by a WORKDIR of this file
+  bool cmd_set = false;          ///< by a CMD of this stage
 
   /// The empty root: PATH, "/" and a platform.
   static StageState scratch(const oci::Platform& platform);

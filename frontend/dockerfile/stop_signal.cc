@@ -13,9 +13,9 @@ namespace dockerfile {
 namespace {
 
 constexpr std::string_view kSignals[] = {
-    "ABRT", "ALRM", "BUS",  "CHLD", "CLD",  "CONT",  "FPE",  "HUP",  "ILL",  "INT",    "IO",   "IOT", "KILL",
-    "PIPE", "POLL", "PROF", "PWR",  "QUIT", "SEGV",  "STKFLT", "STOP", "SYS", "TERM",  "TRAP", "TSTP", "TTIN",
-    "TTOU", "URG",  "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN", "RTMAX",
+    "ABRT", "ALRM", "BUS",  "CHLD", "CLD",  "CONT", "FPE",    "HUP",    "ILL",  "INT",  "IO",    "IOT",
+    "KILL", "PIPE", "POLL", "PROF", "PWR",  "QUIT", "SEGV",   "STKFLT", "STOP", "SYS",  "TERM",  "TRAP",
+    "TSTP", "TTIN", "TTOU", "URG",  "USR1", "USR2", "VTALRM", "WINCH",  "XCPU", "XFSZ", "RTMIN", "RTMAX",
 };
 constexpr int kHighestSignal = 64;
 constexpr int kRealTimeSignals = 15;
@@ -36,7 +36,8 @@ void check_stop_signal(std::string_view text) {
   for (const std::string_view base : {"RTMIN+", "RTMAX-"}) {
     if (name.starts_with(base) && is_number(std::string_view(name).substr(base.size()), 1, kRealTimeSignals)) return;
   }
-  throw util::Error(fmt::format("STOPSIGNAL `{}`: unknown signal", text), "give a name such as SIGTERM or a number from 1 to 64");
+  throw util::Error(fmt::format("STOPSIGNAL `{}`: unknown signal", text),
+                    "give a name such as SIGTERM or a number from 1 to 64");
 }
 
 }  // namespace dockerfile

@@ -15,8 +15,8 @@ namespace test {
 /// Knows just the images it was told of; remembers what it was asked for.
 class FixedImageResolver : public oci::ImageResolver {
  public:
-  /// `reference` as the frontend asks for it: "docker.io/library/busybox:latest", or the path of a layout. The digests are made from
-  /// the name.
+  /// `reference` as the frontend asks for it: "docker.io/library/busybox:latest", or the path of a layout. The digests
+  /// are made from the name.
   void add(const std::string& reference, oci::ImageConfig config) { images_[reference] = std::move(config); }
 
   oci::ResolvedImage resolve(const oci::ImageLocation& location, const oci::Platform& platform) override {

@@ -20,8 +20,7 @@ TEST_CASE("canonical form has sorted keys and no defaults") {
         R"({"args":["/bin/sh","-c","make"],"env":["PATH=/bin"],"platform":"linux/amd64","type":"exec"})");
   llb::MkdirAction mkdir;
   mkdir.path = "/a";
-  CHECK(llb::canonical_json(llb::FileOp{{mkdir}}) ==
-        R"({"actions":[{"action":"mkdir","path":"/a"}],"type":"file"})");
+  CHECK(llb::canonical_json(llb::FileOp{{mkdir}}) == R"({"actions":[{"action":"mkdir","path":"/a"}],"type":"file"})");
   CHECK(llb::canonical_json(llb::MergeOp{}) == R"({"type":"merge"})");
 }
 

@@ -29,6 +29,7 @@ TEST_CASE("an excerpt is cut at the ends of the file") {
 TEST_CASE("an excerpt of several ranges has one block each and skips ranges outside the file") {
   const SourceText source{"D", "1\n2\n"};
   const std::string text = excerpt(source, {{1, 1}, {0, 0}, {9, 9}, {2, 7}});
-  CHECK(text == "D:1\n--------------------\n   1 | >>> 1\n   2 |     2\n--------------------\n"
-                "D:2\n--------------------\n   1 |     1\n   2 | >>> 2\n--------------------\n");
+  CHECK(text ==
+        "D:1\n--------------------\n   1 | >>> 1\n   2 |     2\n--------------------\n"
+        "D:2\n--------------------\n   1 |     1\n   2 | >>> 2\n--------------------\n");
 }

@@ -34,8 +34,8 @@ TEST_CASE("a base image is pinned and named with its digest") {
   const auto root = test::compile("FROM busybox AS a").root;
   const auto& source = test::op<llb::ImageSource>(root);
   CHECK(source.manifest == util::sha256_of("docker.io/library/busybox:latestlinux/amd64"));
-  CHECK(root->meta().name ==
-        "[1/1] FROM docker.io/library/busybox:latest@" + util::sha256_of("docker.io/library/busybox:latest").to_string());
+  CHECK(root->meta().name == "[1/1] FROM docker.io/library/busybox:latest@" +
+                                 util::sha256_of("docker.io/library/busybox:latest").to_string());
 }
 
 TEST_CASE("a named context stands in for a base, under any spelling of its name") {
@@ -156,7 +156,8 @@ TEST_CASE("ONBUILD triggers of the base image run first and are gone afterwards"
 
 TEST_CASE("ONBUILD triggers of a stage run in the stages built on it, once") {
   const auto result = test::compile(
-      "FROM scratch AS src\nCOPY s /s\nFROM busybox AS base\nONBUILD COPY --from=src /s /t\nFROM base AS mid\nRUN m\nFROM mid\nRUN l");
+      "FROM scratch AS src\nCOPY s /s\nFROM busybox AS base\nONBUILD COPY --from=src /s /t\nFROM base AS mid\nRUN "
+      "m\nFROM mid\nRUN l");
   CHECK(test::history(result) ==
         Strings{"COPY /s /t # buildkit", "RUN /bin/sh -c m # buildkit", "RUN /bin/sh -c l # buildkit"});
   CHECK(result.config.on_build.empty());
@@ -173,8 +174,9 @@ TEST_CASE("a trigger that cannot work is told at the FROM of the child") {
   } catch (const dockerfile::DockerfileError& error) {
     CHECK(error.location().ranges == std::vector<llb::SourceRange>{{3, 3}});
   }
-  CHECK(test::failure("FROM scratch AS a\nONBUILD COPY --from=b / /\nFROM a\nFROM scratch AS b\nFROM scratch\nCOPY --from=1 / /").ranges ==
-        std::vector<llb::SourceRange>{{3, 3}});
+  CHECK(test::failure(
+            "FROM scratch AS a\nONBUILD COPY --from=b / /\nFROM a\nFROM scratch AS b\nFROM scratch\nCOPY --from=1 / /")
+            .ranges == std::vector<llb::SourceRange>{{3, 3}});
 }
 
 TEST_CASE("a trigger can close a cycle") {

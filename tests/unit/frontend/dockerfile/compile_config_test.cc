@@ -6,7 +6,9 @@ using Strings = std::vector<std::string>;
 
 namespace {
 
-dockerfile::PlatformResult busybox(const std::string& text) { return test::compile("FROM busybox\n" + text); }
+dockerfile::PlatformResult busybox(const std::string& text) {
+  return test::compile("FROM busybox\n" + text);
+}
 
 }  // namespace
 
@@ -78,8 +80,8 @@ TEST_CASE("a default that a build argument replaces is not even expanded") {
 }
 
 TEST_CASE("arguments hold from their line on, also in stages built on this one") {
-  const auto result = test::compile(
-      "FROM busybox AS a\nENV x=$V\nARG V=1\nENV y=$V\nFROM a AS b\nENV z=$V\nFROM b\nRUN true");
+  const auto result =
+      test::compile("FROM busybox AS a\nENV x=$V\nARG V=1\nENV y=$V\nFROM a AS b\nENV z=$V\nFROM b\nRUN true");
   CHECK(test::history(result) ==
         Strings{"ENV x=", "ARG V=1", "ENV y=1", "ENV z=1", "RUN |1 V=1 /bin/sh -c true # buildkit"});
   CHECK(test::history(test::compile("FROM scratch AS a\nARG V=1\nFROM scratch\nENV z=$V")) == Strings{"ENV z="});
@@ -119,9 +121,11 @@ TEST_CASE("VOLUME, LABEL, STOPSIGNAL, MAINTAINER and HEALTHCHECK fill the config
   CHECK(result.config.stop_signal == "sigint");
   CHECK(result.config.author == "m");
   CHECK(result.config.healthcheck->test == Strings{"CMD-SHELL", "x $D"});
-  CHECK(test::history(result) ==
-        Strings{"ENV D=/d", "VOLUME [/d /e /d]", "LABEL a=/d b c=$D", "STOPSIGNAL sigint", "MAINTAINER m",
-                "HEALTHCHECK {Test:[CMD-SHELL x $D] Interval:1m30s Timeout:1.5s StartPeriod:0s StartInterval:0s Retries:3}"});
+  CHECK(
+      test::history(result) ==
+      Strings{
+          "ENV D=/d", "VOLUME [/d /e /d]", "LABEL a=/d b c=$D", "STOPSIGNAL sigint", "MAINTAINER m",
+          "HEALTHCHECK {Test:[CMD-SHELL x $D] Interval:1m30s Timeout:1.5s StartPeriod:0s StartInterval:0s Retries:3}"});
   CHECK_FALSE(test::failure("FROM scratch\nVOLUME \" \"").message.empty());
 }
 

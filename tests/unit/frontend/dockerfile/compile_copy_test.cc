@@ -6,7 +6,9 @@ using Strings = std::vector<std::string>;
 
 namespace {
 
-llb::VertexRef copied(const std::string& text) { return test::compile("FROM busybox\n" + text).root; }
+llb::VertexRef copied(const std::string& text) {
+  return test::compile("FROM busybox\n" + text).root;
+}
 
 llb::CopyAction copy(const std::string& text, std::size_t index = 0) {
   return test::action<llb::CopyAction>(copied(text), index);
@@ -31,8 +33,8 @@ TEST_CASE("each source is one action of one file op on the stage") {
 
 TEST_CASE("a destination is seen from WORKDIR and keeps its trailing slash") {
   const std::pair<const char*, const char*> cases[] = {
-      {".", "/w/"}, {"./", "/w/"}, {"\"\"", "/w/"}, {"x", "/w/x"}, {"x/", "/w/x/"}, {"x/.", "/w/x/"}, {"/y", "/y"},
-      {"..", "/"},  {"/", "/"},    {"../../x", "/x"}, {"/a/../b/", "/b/"}};
+      {".", "/w/"}, {"./", "/w/"}, {"\"\"", "/w/"}, {"x", "/w/x"},     {"x/", "/w/x/"},    {"x/.", "/w/x/"},
+      {"/y", "/y"}, {"..", "/"},   {"/", "/"},      {"../../x", "/x"}, {"/a/../b/", "/b/"}};
   for (const auto& [written, meant] : cases) {
     CAPTURE(written);
     CHECK(copy(std::string("WORKDIR /w\nCOPY a ") + written).destination == meant);
@@ -124,8 +126,9 @@ TEST_CASE("ADD unpacks local archives unless told otherwise") {
 }
 
 TEST_CASE("ADD of a URL is a source with the file's name") {
-  const auto vertex = copied("ADD --checksum=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 "
-                             "https://host/dir/f%20g.bin?x=1#y /d/");
+  const auto vertex = copied(
+      "ADD --checksum=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 "
+      "https://host/dir/f%20g.bin?x=1#y /d/");
   const auto& http = test::op<llb::HttpSource>(vertex->inputs().at(1));
   CHECK(http.filename == "f g.bin");
   CHECK(http.checksum.hex().starts_with("e3b0"));
@@ -147,16 +150,17 @@ TEST_CASE("ADD of a repository is a checkout") {
 }
 
 TEST_CASE("what cannot be copied is refused at its line") {
-  const char* cases[] = {"COPY http://h/f /d",
-                         "COPY https://user:secret@h/r.git /d",
-                         "ADD --checksum=sha256:e3b0 a /d",
-                         "ADD --checksum=md5:d41d8cd98f00b204e9800998ecf8427e http://h/f /d",
-                         "ADD --checksum=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 http://h/a http://h/b /d",
-                         "ADD --keep-git-dir=false https://h/r.git?keep-git-dir=true /d",
-                         "ADD --checksum=1234567 https://h/r.git?commit=abcdef1 /d",
-                         "ADD --checksum=xyz https://h/r.git /d",
-                         "ADD https://h/r.git?nonsense=1 /d",
-                         "COPY a ${x:?must be set}"};
+  const char* cases[] = {
+      "COPY http://h/f /d",
+      "COPY https://user:secret@h/r.git /d",
+      "ADD --checksum=sha256:e3b0 a /d",
+      "ADD --checksum=md5:d41d8cd98f00b204e9800998ecf8427e http://h/f /d",
+      "ADD --checksum=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 http://h/a http://h/b /d",
+      "ADD --keep-git-dir=false https://h/r.git?keep-git-dir=true /d",
+      "ADD --checksum=1234567 https://h/r.git?commit=abcdef1 /d",
+      "ADD --checksum=xyz https://h/r.git /d",
+      "ADD https://h/r.git?nonsense=1 /d",
+      "COPY a ${x:?must be set}"};
   for (const char* text : cases) {
     CAPTURE(text);
     const auto failure = test::failure(std::string("FROM scratch\n\n") + text);
@@ -166,7 +170,9 @@ TEST_CASE("what cannot be copied is refused at its line") {
   }
 }
 
-TEST_CASE("an empty source is the whole context") { CHECK(copy("COPY \"\" /d/").source == "/"); }
+TEST_CASE("an empty source is the whole context") {
+  CHECK(copy("COPY \"\" /d/").source == "/");
+}
 
 TEST_CASE("without a context sources come from nothing") {
   auto request = test::request();

@@ -1,5 +1,5 @@
-// Config and history of every build case of the corpus, against what BuildKit made of it. Nothing runs; the file systems are the
-// business of the conformance runs.
+// Config and history of every build case of the corpus, against what BuildKit made of it. Nothing runs; the file
+// systems are the business of the conformance runs.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -80,7 +80,8 @@ std::string difference(const fs::path& directory, const json& expected) {
   images.add("localhost:5000/corpus/busybox:latest", test::small_image({"sh"}));
   images.add("localhost:5000/corpus/debian:bookworm", test::small_image({"bash"}));
   std::vector<dockerfile::Warning> warnings;
-  auto source = std::make_shared<llb::SourceText>(llb::SourceText{"Dockerfile", corpus::read(directory / "Dockerfile")});
+  auto source =
+      std::make_shared<llb::SourceText>(llb::SourceText{"Dockerfile", corpus::read(directory / "Dockerfile")});
   const auto parsed = dockerfile::parse(source, warnings);
   const auto request = request_of(json::parse(corpus::read(directory / "case.json")));
   const dockerfile::FrontendResult compiled = dockerfile::compile(parsed, request, images);
@@ -90,7 +91,8 @@ std::string difference(const fs::path& directory, const json& expected) {
   const json mine = normalised(result.config);
   if (mine != config) return "config " + mine.dump() + "\n  wanted " + config.dump();
   const json history = history_of(result);
-  if (history != expected.at("history")) return "history " + history.dump() + "\n  wanted " + expected.at("history").dump();
+  if (history != expected.at("history"))
+    return "history " + history.dump() + "\n  wanted " + expected.at("history").dump();
   for (std::size_t i = result.base_history; i < result.config.history.size(); ++i) {
     if (result.config.history[i].comment != "buildkit.dockerfile.v0") return "a history entry without comment";
   }
@@ -99,8 +101,9 @@ std::string difference(const fs::path& directory, const json& expected) {
 
 /// Errors that show only when the build runs: missing files, failing commands, ...
 bool fails_later(const std::string& error) {
-  for (const char* part : {"failed to compute cache key", "did not complete successfully", "cannot copy to non-directory",
-                           "cannot replace to directory", "illegal exclusion pattern"}) {
+  for (const char* part :
+       {"failed to compute cache key", "did not complete successfully", "cannot copy to non-directory",
+        "cannot replace to directory", "illegal exclusion pattern"}) {
     if (error.find(part) != std::string::npos) return true;
   }
   return false;
@@ -139,4 +142,44 @@ TEST_CASE("the corpus' wrong Dockerfiles are refused") {
     CAPTURE(name);
     CHECK_THROWS_AS(difference(entry.path(), expected), const util::Error&);
   }
+}
+
+namespace {
+
+/// Every image exists and is small.
+class AnyImage final : public oci::ImageResolver {
+ public:
+  oci::ResolvedImage resolve(const oci::ImageLocation& location, const oci::Platform& platform) override {
+    return {location, util::sha256_of(location.reference + platform.to_string()), util::sha256_of(location.reference),
+            test::small_image()};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Dockerfiles that people build compile, all stages of them, or say what they miss") {
+  if (!corpus::present("real/index.json")) return;
+  int compiled = 0, files = 0;
+  for (const json& entry : corpus::read_json("real/index.json")) {
+    const std::string name = entry.at("file");
+    CAPTURE(name);
+    std::vector<dockerfile::Warning> warnings;
+    auto source =
+        std::make_shared<llb::SourceText>(llb::SourceText{"Dockerfile", corpus::read(corpus::path("real") / name)});
+    const auto parsed = dockerfile::parse(source, warnings);
+    dockerfile::FrontendRequest request = request_of(json{{"args", json::object()}});
+    request.all_stages = true;
+    AnyImage images;
+    ++files;
+    try {
+      dockerfile::compile(parsed, request, images);
+      ++compiled;
+    } catch (const dockerfile::DockerfileError& error) {
+      // Some demand build arguments; the place has to be told.
+      INFO(error.message());
+      CHECK_FALSE(error.location().ranges.empty());
+    }
+  }
+  CHECK(compiled >= files - 1);
+  MESSAGE("corpus: " << compiled << " of " << files << " files compile without build arguments");
 }

@@ -60,8 +60,7 @@ TEST_CASE("a here-document with a shebang is a file that is run") {
 }
 
 TEST_CASE("a here-document beside a command goes to the shell as written") {
-  CHECK(run("RUN cat <<A <<B > /x\n1\nA\n2\nB\n").args ==
-        Strings{"/bin/sh", "-c", "cat <<A <<B > /x\n1\nA\n2\nB"});
+  CHECK(run("RUN cat <<A <<B > /x\n1\nA\n2\nB\n").args == Strings{"/bin/sh", "-c", "cat <<A <<B > /x\n1\nA\n2\nB"});
 }
 
 TEST_CASE("a bind mount shows the context, a stage or an image, read-only") {
@@ -86,8 +85,9 @@ TEST_CASE("several mounts of one source share an input") {
 }
 
 TEST_CASE("a cache mount is known by its target and may start with files of a stage") {
-  const auto op = run(
-      "RUN --mount=type=cache,target=/c/ --mount=type=cache,id=i,target=/d,from=busybox,source=etc,sharing=locked,uid=7 x");
+  const auto op =
+      run("RUN --mount=type=cache,target=/c/ "
+          "--mount=type=cache,id=i,target=/d,from=busybox,source=etc,sharing=locked,uid=7 x");
   CHECK(op.mounts[0].id == "/c");
   CHECK(op.mounts[0].input == -1);
   CHECK(op.mounts[0].source.empty());
@@ -125,6 +125,10 @@ TEST_CASE("a mount without a usable target is refused") {
   CHECK(test::failure("FROM busybox\nRUN --mount=type=cache x").ranges == std::vector<llb::SourceRange>{{2, 2}});
   CHECK(test::failure("FROM busybox\nRUN --mount=target=/ x").message.find('/') != std::string::npos);
   CHECK_FALSE(test::failure("FROM busybox\nWORKDIR /w\nRUN --mount=target=.. x").message.empty());
+}
+
+TEST_CASE("a mount without target covers WORKDIR") {
+  CHECK(run("WORKDIR /src\nRUN --mount=from=busybox,src=/x,rw make").mounts[0].target == "/src");
 }
 
 TEST_CASE("network and security modes need what they need") {

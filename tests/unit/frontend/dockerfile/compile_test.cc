@@ -16,13 +16,15 @@ TEST_CASE("only stages that the target needs are resolved") {
   auto request = test::request();
   request.target = "LAST";
   test::compile_all(text, request, images);
-  CHECK(images.asked() == Strings{"docker.io/library/alpine:3 linux/amd64", "docker.io/library/busybox:latest linux/amd64"});
+  CHECK(images.asked() ==
+        Strings{"docker.io/library/alpine:3 linux/amd64", "docker.io/library/busybox:latest linux/amd64"});
 }
 
 TEST_CASE("an image is asked for once, however many stages use it") {
   test::Images images;
-  test::compile_all("FROM busybox AS a\nFROM busybox:latest AS b\nCOPY --from=a / /\nCOPY --from=docker.io/library/busybox / /\n",
-                    test::request(), images);
+  test::compile_all(
+      "FROM busybox AS a\nFROM busybox:latest AS b\nCOPY --from=a / /\nCOPY --from=docker.io/library/busybox / /\n",
+      test::request(), images);
   CHECK(images.asked().size() == 1);
 }
 
@@ -48,7 +50,8 @@ TEST_CASE("of stages with one name --from means the last") {
 }
 
 TEST_CASE("a stage cannot take files from a later one or from itself") {
-  const auto later = test::failure("FROM scratch\nCOPY --from=late / /\nFROM scratch AS late\nFROM scratch\nCOPY --from=0 / /");
+  const auto later =
+      test::failure("FROM scratch\nCOPY --from=late / /\nFROM scratch AS late\nFROM scratch\nCOPY --from=0 / /");
   CHECK(later.message.find("`late`") != std::string::npos);
   CHECK(later.ranges == Ranges{{2, 2}});
   CHECK(test::failure("FROM scratch AS a\nCOPY --from=a / /").ranges == Ranges{{2, 2}});
@@ -102,7 +105,8 @@ TEST_CASE("platforms are compiled each for itself and named in the steps") {
   request.multi_platform = true;
   test::Images images;
   const auto result = test::compile_all(
-      "FROM --platform=$BUILDPLATFORM busybox AS b\nARG TARGETARCH\nRUN make $TARGETARCH\nFROM busybox\nCOPY --from=b /x /",
+      "FROM --platform=$BUILDPLATFORM busybox AS b\nARG TARGETARCH\nRUN make $TARGETARCH\nFROM busybox\nCOPY --from=b "
+      "/x /",
       request, images);
   REQUIRE(result.platforms.size() == 2);
   CHECK(result.platforms[0].platform == test::amd64());
@@ -110,7 +114,8 @@ TEST_CASE("platforms are compiled each for itself and named in the steps") {
   const Strings names = test::step_names(result.platforms[1]);
   CHECK(std::find(names.begin(), names.end(), "[linux/amd64->arm64 b 2/2] RUN make arm64") != names.end());
   CHECK(names.back() == "[linux/arm64 stage-1 2/2] COPY --from=b /x /");
-  CHECK(images.asked() == Strings{"docker.io/library/busybox:latest linux/amd64", "docker.io/library/busybox:latest linux/amd64",
+  CHECK(images.asked() == Strings{"docker.io/library/busybox:latest linux/amd64",
+                                  "docker.io/library/busybox:latest linux/amd64",
                                   "docker.io/library/busybox:latest linux/arm64"});
 }
 
@@ -192,8 +197,9 @@ TEST_CASE("vertices know their place and stage without it being part of the dige
 TEST_CASE("findings come out also when the build fails") {
   test::Images images;
   std::vector<dockerfile::Warning> found;
-  CHECK_THROWS_AS(dockerfile::compile(test::parse("FROM scratch\nCOPY $x /\nEXPOSE no"), test::request(), images, &found),
-                  const dockerfile::DockerfileError&);
+  CHECK_THROWS_AS(
+      dockerfile::compile(test::parse("FROM scratch\nCOPY $x /\nEXPOSE no"), test::request(), images, &found),
+      const dockerfile::DockerfileError&);
   REQUIRE(found.size() == 1);
   CHECK(found[0].rule == "UndefinedVar");
 }

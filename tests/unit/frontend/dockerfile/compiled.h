@@ -15,8 +15,12 @@
 // Short ways from a Dockerfile to its graph for tests.
 namespace test {
 
-inline oci::Platform amd64() { return {"linux", "amd64", "", ""}; }
-inline oci::Platform arm64() { return {"linux", "arm64", "", ""}; }
+inline oci::Platform amd64() {
+  return {"linux", "amd64", "", ""};
+}
+inline oci::Platform arm64() {
+  return {"linux", "arm64", "", ""};
+}
 
 /// A request for linux/amd64 with a local context.
 inline dockerfile::FrontendRequest request() {

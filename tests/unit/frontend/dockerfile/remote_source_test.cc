@@ -8,13 +8,13 @@ using dockerfile::http_file_name;
 using dockerfile::parse_git_url;
 
 TEST_CASE("repositories are told from files and local paths") {
-  for (const char* text : {"git://h/r", "ssh://git@h/r.git", "git@github.com:o/r.git", "https://h/r.git", "HTTP://h/r.git#v1",
-                           "https://h/r.git?ref=v1", "git@h:r"}) {
+  for (const char* text : {"git://h/r", "ssh://git@h/r.git", "git@github.com:o/r.git", "https://h/r.git",
+                           "HTTP://h/r.git#v1", "https://h/r.git?ref=v1", "git@h:r"}) {
     CAPTURE(text);
     CHECK(parse_git_url(text).has_value());
   }
-  for (const char* text : {"https://h/r.git/x", "https://h/r", "http://h/?x=.git", "./git@h:r", "../a.git", "/a.git", "a.git", "a:b",
-                           "git@h", "github.com/o/r", "dir/git@h:x", "", "git://", "@h:x", "x*@h:y"}) {
+  for (const char* text : {"https://h/r.git/x", "https://h/r", "http://h/?x=.git", "./git@h:r", "../a.git", "/a.git",
+                           "a.git", "a:b", "git@h", "github.com/o/r", "dir/git@h:x", "", "git://", "@h:x", "x*@h:y"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_git_url(text).has_value());
   }
@@ -26,7 +26,8 @@ TEST_CASE("fragment and query give ref, directory and commit") {
   CHECK(fragment.remote == "https://h/r.git");
   CHECK(fragment.ref == "refs/heads/x");
   CHECK(fragment.subdir == "b");
-  const auto query = *parse_git_url("https://h/r.git?tag=v1&subdir=%61&commit=abcdef01&keep-git-dir&submodules=false&mtime=commit");
+  const auto query =
+      *parse_git_url("https://h/r.git?tag=v1&subdir=%61&commit=abcdef01&keep-git-dir&submodules=false&mtime=commit");
   CHECK(query.ref == "refs/tags/v1");
   CHECK(query.subdir == "a");
   CHECK(query.checksum == "abcdef01");
