@@ -32,7 +32,8 @@ void normalise(Entries& entries) {
   std::vector<const oci::LayerEntry*> above;
   for (std::size_t i = 0; i != entries.size(); ++i) {
     oci::LayerEntry& entry = entries[i];
-    std::erase_if(entry.xattrs, [](const auto& xattr) { return is_internal_xattr(xattr.first); });
+    // Of all attributes image layers carry file capabilities only, as those of BuildKit do.
+    std::erase_if(entry.xattrs, [](const auto& xattr) { return xattr.first != "security.capability"; });
     if (i > 0 && entries[i - 1].path == entry.path)
       throw util::Error(fmt::format("commit a layer: `/{}` is in it twice", entry.path));
     auto is_above = [&](const oci::LayerEntry* other) {
@@ -221,6 +222,7 @@ LayerId LayerStore::commit(std::vector<oci::LayerEntry> entries, const ContentOp
   state_->forget(id);
   auto memory = state_->memory.lock();
   memory->known.insert(id);
+  if (!blobs.empty()) memory->packed_here[id] = blobs.front();
   memory->listings.put(id, std::make_shared<const Entries>(std::move(entries)));
   return id;
 }

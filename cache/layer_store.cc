@@ -63,10 +63,18 @@ std::optional<std::filesystem::path> LayerStore::State::find_directory(const Lay
 
 std::optional<BlobRow> LayerStore::State::find_blob_row(const LayerId& id, const PackOptions& options) {
   std::optional<BlobRow> other;
+  auto fits = [&](const BlobRow& row) {
+    return row.compression == options.compression && row.variant == pack_variant(options);
+  };
+  {
+    auto shared = memory.lock();
+    const auto own = shared->packed_here.find(id);
+    if (own != shared->packed_here.end() && fits(own->second) && content.contains(own->second.digest)) return own->second;
+  }
   for (BlobRow& row : records.layer_blobs(id)) {
     if (!content.contains(row.digest)) continue;
     bool same_compression = row.compression == options.compression;
-    if (same_compression && row.variant == pack_variant(options)) return std::move(row);
+    if (fits(row)) return std::move(row);
     if (!other || same_compression) other = std::move(row);
   }
   if (options.force) return std::nullopt;

@@ -97,6 +97,8 @@ struct LayerStore::State {
 
   struct Memory {
     std::set<LayerId> known;
+    /// What this process packed: an image has the times of its own build, even if another process replaces the layer meanwhile.
+    std::map<LayerId, BlobRow> packed_here;
     std::map<LayerId, std::filesystem::path> directories;
     RecentCache<Listing> listings{64};
     RecentCache<std::shared_ptr<const MergedListing>> merged{8};

@@ -7,6 +7,7 @@
 #include "cache/layer_store.h"
 #include "cache/layer_store_state.h"
 #include "cache/named_lock.h"
+#include "cache/read_ahead.h"
 #include "util/compression.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -128,11 +129,14 @@ std::filesystem::path LayerStore::State::unpack_blob(const LayerRow& row, const 
   BlobReader raw(content.open(blob), total, "extracting " + blob.to_string(), task, std::move(stop));
   std::unique_ptr<util::Reader> plain = util::make_decompressor(raw);
   HashingReader tar(*plain);
-  oci::read_layer(tar, [&](oci::LayerEntry& entry, util::Reader* bytes) {
-    if (entry.kind == oci::LayerEntry::Kind::opaque) return writer.add_opaque_marker(entry.path);
-    writer.add(std::move(entry), bytes);
-  });
-  drain(tar);
+  {
+    ReadAhead ahead(tar);
+    oci::read_layer(ahead, [&](oci::LayerEntry& entry, util::Reader* bytes) {
+      if (entry.kind == oci::LayerEntry::Kind::opaque) return writer.add_opaque_marker(entry.path);
+      writer.add(std::move(entry), bytes);
+    });
+    drain(ahead);
+  }
   drain(raw);
   if (util::Digest found = tar.digest(); found != diff_id) {
     throw util::Error(

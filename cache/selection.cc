@@ -97,6 +97,18 @@ void match_below(const Tree& tree, const std::string& base, const std::string& r
   }
 }
 
+/// Directories that the part of a `--parents` source before its pivot names; it may have wildcards of its own.
+std::vector<Match> pivot_bases(const Tree& tree, const std::string& base_part) {
+  std::vector<Match> bases;
+  if (util::has_wildcard(base_part)) {
+    match_below(tree, "", "", util::PatternMatcher({util::clean_relative(base_part)}), bases);
+    std::erase_if(bases, [](const Match& base) { return !base.entry.is_directory(); });
+  } else {
+    bases.push_back(literal_match(tree, base_part, true));
+  }
+  return bases;
+}
+
 std::vector<Match> parents_matches(const Tree& tree, const PathSelection& selection) {
   std::string base_part;
   std::string pattern = selection.path;
@@ -105,21 +117,23 @@ std::vector<Match> parents_matches(const Tree& tree, const PathSelection& select
     pattern = pattern.substr(pivot + 3);
   }
   pattern = util::clean_relative(pattern);
+  const bool wildcard = selection.wildcard && util::has_wildcard(selection.path);
   std::vector<Match> matches;
-  Match base = literal_match(tree, base_part, true);
-  if (pattern.empty()) {
-    matches.push_back(std::move(base));
-    return matches;
+  for (Match& base : pivot_bases(tree, selection.wildcard ? base_part : util::clean_relative(base_part))) {
+    if (pattern.empty()) {
+      base.kept.clear();
+      matches.push_back(std::move(base));
+    } else if (util::has_wildcard(pattern) && selection.wildcard) {
+      if (base.entry.is_directory()) match_below(tree, base.resolved, "", util::PatternMatcher({pattern}), matches);
+    } else {
+      std::string path = join_path(base.resolved, pattern);
+      std::string resolved = resolve_path(tree, path, selection.follow_links);
+      std::optional<oci::LayerEntry> entry = tree.find(resolved);
+      if (!entry && wildcard) continue;
+      if (!entry) throw_not_found(tree, selection.path, resolved);
+      matches.push_back(Match{std::move(path), std::move(resolved), pattern, std::move(*entry)});
+    }
   }
-  if (!selection.wildcard || !util::has_wildcard(pattern)) {
-    std::string path = join_path(base.resolved, pattern);
-    std::string resolved = resolve_path(tree, path, selection.follow_links);
-    std::optional<oci::LayerEntry> entry = tree.find(resolved);
-    if (!entry) throw_not_found(tree, selection.path, resolved);
-    matches.push_back(Match{std::move(path), std::move(resolved), std::move(pattern), std::move(*entry)});
-    return matches;
-  }
-  if (base.entry.is_directory()) match_below(tree, base.resolved, "", util::PatternMatcher({pattern}), matches);
   return matches;
 }
 

@@ -106,16 +106,12 @@ util::Fd MountPoints::open_or_make(const std::string& target, bool directory, bo
 
 void MountPoints::make(const std::string& parent, const std::string& name, bool directory, bool temporary) {
   util::Fd dir = util::open_in_root(root_fd_, parent.empty() ? "." : parent, O_RDONLY | O_DIRECTORY);
-  Stub stub{parent, name, directory, {}, {}};
-  if (fstat(dir.get(), &stub.before) != 0) util::throw_errno("stat `/" + parent + "`");
   if (directory) {
     if (mkdirat(dir.get(), name.c_str(), 0755) != 0) util::throw_errno("make `/" + joined(parent, name) + "`");
   } else {
     util::Fd file = util::open_at(dir.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
   }
-  if (!temporary) return;
-  if (fstat(dir.get(), &stub.after) != 0) util::throw_errno("stat `/" + parent + "`");
-  stubs_.push_back(std::move(stub));
+  if (temporary) stubs_.push_back({parent, name, directory});
 }
 
 void MountPoints::remove_stubs(std::size_t first) noexcept {
@@ -135,10 +131,8 @@ void MountPoints::remove_stub(const Stub& stub) noexcept {
     } else {
       if (!S_ISREG(file.st_mode) || file.st_size != 0 || unlinkat(dir.get(), stub.name.c_str(), 0) != 0) return;
     }
-    bool untouched =
-        now.st_mtim.tv_sec == stub.after.st_mtim.tv_sec && now.st_mtim.tv_nsec == stub.after.st_mtim.tv_nsec;
-    const struct stat& wanted = untouched ? stub.before : now;
-    struct timespec times[2] = {wanted.st_atim, wanted.st_mtim};
+    // As BuildKit: the directory keeps the time it had before the removal.
+    struct timespec times[2] = {now.st_atim, now.st_mtim};
     futimens(dir.get(), times);
   } catch (const util::Error&) {
     // The directory around it is gone or was replaced: nothing of ours is left there.

@@ -10,7 +10,7 @@
 namespace executor {
 
 /// Finds the places to mount on, and makes those that are missing, inside one root. What it made ("stubs") is taken
-/// away again by `remove_stubs`, without a trace in the times of the directories around it.
+/// away again by `remove_stubs`.
 class MountPoints {
  public:
   explicit MountPoints(int root_fd) : root_fd_(root_fd) {}
@@ -24,15 +24,14 @@ class MountPoints {
   util::Fd open_parent(const std::string& target, std::string& name, bool temporary);
 
   std::size_t stub_count() const { return stubs_.size(); }
-  /// Removes the stubs from `first` on that are still empty, the last made first, and gives their directories the times
-  /// they would have without. What is mounted on them must be gone. Never throws: a stub that cannot be removed stays.
+  /// Removes the stubs from `first` on that are still empty, the last made first; their directories keep the times
+  /// they have. What is mounted on them must be gone. Never throws: a stub that cannot be removed stays.
   void remove_stubs(std::size_t first) noexcept;
 
  private:
   struct Stub {
     std::string parent, name;  ///< resolved; relative to the root
     bool directory = false;
-    struct stat before = {}, after = {};  ///< of the parent: before and after making the stub
   };
   util::Fd open_or_make(const std::string& target, bool directory, bool temporary);
   void make(const std::string& parent, const std::string& name, bool directory, bool temporary);

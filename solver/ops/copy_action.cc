@@ -12,7 +12,6 @@
 #include "util/error.h"
 #include "util/fs.h"
 #include "util/pattern.h"
-#include "util/time.h"
 
 namespace ops {
 namespace {
@@ -34,7 +33,6 @@ class Copier {
     new_directory_.mode = mode_ ? mode_->apply(0755, true) : 0755;
     new_directory_.uid = owner_ ? owner_->uid : 0;
     new_directory_.gid = owner_ ? owner_->gid : 0;
-    new_directory_.mtime = util::now_nanoseconds();
   }
 
   void run() {
@@ -57,7 +55,7 @@ class Copier {
     const std::string directory = names_a_directory(action_.destination)
                                       ? action_.destination
                                       : cache::parent_path(util::clean_relative(action_.destination));
-    plan_.make_directories(cache::resolve_path(plan_, directory, true), new_directory_);
+    plan_.make_directories(cache::resolve_path(plan_, directory, true), new_directory_, DirectoryTime::of_content);
   }
 
   /// A directory that is the destination of a directory is made with the source's time, and keeps its own metadata when it
@@ -68,8 +66,8 @@ class Copier {
     }
     oci::LayerEntry like = new_directory_;
     like.mtime = source.mtime;
-    plan_.make_directories(cache::parent_path(path), new_directory_);
-    plan_.make_directories(path, like);
+    plan_.make_directories(cache::parent_path(path), new_directory_, DirectoryTime::of_content);
+    plan_.make_directories(path, like, DirectoryTime::given);
   }
 
   void copy_match(const cache::Match& match) {

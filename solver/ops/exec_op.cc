@@ -4,6 +4,7 @@
 #include <map>
 
 #include "llb/codec.h"
+#include "solver/ops/changed_entries.h"
 #include "solver/ops/process_failed.h"
 #include "solver/ops/tree_layer.h"
 #include "solver/ops/vertex_progress.h"
@@ -111,7 +112,9 @@ solver::Result ExecOp::exec(std::span<const solver::Result> inputs, solver::OpCo
   cache::CommitOptions options = commit_options(services_, vertex_->digest(), context.substitute);
   options.directory = true;
   options.take_directory = root->directory();
-  result.layers.push_back(services_.layers.commit(root->changes(), nullptr, options, context.stop));
+  std::vector<oci::LayerEntry> changes = root->changes();
+  if (!changes.empty()) changes = changed_entries(std::move(changes), *root->tree(), root->directory());
+  result.layers.push_back(services_.layers.commit(std::move(changes), nullptr, options, context.stop));
   return result;
 }
 

@@ -49,14 +49,14 @@ struct Planner {
     }
     // USER may name somebody whom only a later step creates; a RUN would say so.
     const UserIds owner = owner_of(plan, action.owner, UnknownName::is_root);
-    plan.make_directories(path, directory_like(action.mode & 07777, owner, action.mtime));
+    plan.make_directories(path, directory_like(action.mode & 07777, owner, action.mtime), DirectoryTime::given);
   }
 
   void operator()(const llb::MkfileAction& action) const {
     const std::string path = cache::resolve_path(plan, action.path, true);
     require_no_directory(plan, path);
     const UserIds owner = owner_of(plan, action.owner, UnknownName::error);
-    plan.make_directories(cache::parent_path(path), directory_like(0755, owner, std::nullopt));
+    plan.make_directories(cache::parent_path(path), directory_like(0755, owner, std::nullopt), DirectoryTime::of_content);
     oci::LayerEntry entry = directory_like(action.mode & 07777, owner, std::nullopt);
     entry.path = path;
     entry.type = util::FileType::regular;
@@ -81,7 +81,7 @@ struct Planner {
   void operator()(const llb::SymlinkAction& action) const {
     const std::string path = cache::resolve_path(plan, action.path, false);
     require_no_directory(plan, path);
-    plan.make_directories(cache::parent_path(path), directory_like(0755, {}, std::nullopt));
+    plan.make_directories(cache::parent_path(path), directory_like(0755, {}, std::nullopt), DirectoryTime::of_content);
     oci::LayerEntry entry = directory_like(0777, {}, std::nullopt);
     entry.path = path;
     entry.type = util::FileType::symlink;

@@ -87,7 +87,7 @@ void LayerPlan::take_parents(const std::string& path) {
     CHECK(entry && entry->is_directory());
     entry->path = parent;
     entry->kind = Kind::node;
-    nodes_[parent] = Node{std::move(*entry), nullptr};
+    nodes_[parent] = Node{std::move(*entry), nullptr, Origin::passed};
   }
 }
 
@@ -105,25 +105,28 @@ void LayerPlan::put(oci::LayerEntry entry, FileContentRef content) {
       entry.kind = before->second.entry.is_directory() ? before->second.entry.kind : Kind::opaque;
     }
   }
-  nodes_[path] = Node{std::move(entry), std::move(content)};
+  nodes_[path] = Node{std::move(entry), std::move(content), Origin::placed};
 }
 
-void LayerPlan::make_directories(const std::string& path, const oci::LayerEntry& like) {
+void LayerPlan::make_directories(const std::string& path, const oci::LayerEntry& like, DirectoryTime time) {
+  std::uint32_t setgid = 0;
   for (std::size_t slash = 0; slash != std::string::npos && !path.empty();) {
     slash = path.find('/', slash + 1);
     const std::string directory = path.substr(0, slash);
     if (const std::optional<oci::LayerEntry> existing = find(directory)) {
+      setgid = existing->mode & 02000;
       if (existing->is_directory()) continue;
       throw util::Error("create directory `/" + path + "`: `/" + directory + "` is not a directory");
     }
     oci::LayerEntry entry;
     entry.path = directory;
     entry.type = util::FileType::directory;
-    entry.mode = like.mode;
+    entry.mode = like.mode | setgid;
     entry.uid = like.uid;
     entry.gid = like.gid;
     entry.mtime = like.mtime;
     put(std::move(entry));
+    if (time == DirectoryTime::of_content) nodes_.at(directory).origin = Origin::made;
   }
 }
 
@@ -138,7 +141,7 @@ void LayerPlan::remove(const std::string& path) {
   oci::LayerEntry whiteout;
   whiteout.kind = Kind::whiteout;
   whiteout.path = path;
-  nodes_[path] = Node{std::move(whiteout), nullptr};
+  nodes_[path] = Node{std::move(whiteout), nullptr, Origin::placed};
 }
 
 void LayerPlan::link(const std::string& target, const std::string& name) {
@@ -157,10 +160,44 @@ void LayerPlan::link(const std::string& target, const std::string& name) {
   put(std::move(entry), node.content);
 }
 
+void LayerPlan::change_file(const std::string& path, std::uint32_t mode, std::uint32_t uid, std::uint32_t gid,
+                            util::Nanoseconds mtime) {
+  const FileContent* content = nodes_.at(path).content.get();
+  for (auto& [name, node] : nodes_) {
+    if (node.content.get() != content) continue;
+    node.entry.mode = mode;
+    node.entry.uid = uid;
+    node.entry.gid = gid;
+    node.entry.mtime = mtime;
+  }
+}
+
+/// Newest time of what stands directly in a directory that was made on the way or passed through; directories that are only
+/// passed through themselves do not count.
+std::map<std::string, util::Nanoseconds> LayerPlan::directory_times() const {
+  std::map<std::string, util::Nanoseconds> newest;
+  // From the last name to the first: what is below a directory comes before it.
+  for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
+    const oci::LayerEntry& entry = node->second.entry;
+    const auto own = newest.find(node->first);
+    if (entry.kind == Kind::whiteout || node->second.origin == Origin::passed) continue;
+    const bool derived = node->second.origin == Origin::made && own != newest.end();
+    const util::Nanoseconds time = derived ? own->second : entry.mtime;
+    const auto [parent, added] = newest.emplace(cache::parent_path(node->first), time);
+    if (!added && parent->second < time) parent->second = time;
+  }
+  return newest;
+}
+
 std::vector<oci::LayerEntry> LayerPlan::entries() const {
   std::vector<oci::LayerEntry> entries;
   entries.reserve(nodes_.size());
-  for (const auto& [path, node] : nodes_) entries.push_back(node.entry);
+  const std::map<std::string, util::Nanoseconds> times = directory_times();
+  for (const auto& [path, node] : nodes_) {
+    entries.push_back(node.entry);
+    const auto time = times.find(path);
+    if (node.origin != Origin::placed && time != times.end()) entries.back().mtime = time->second;
+  }
   oci::sort_entries(entries);
   std::map<const FileContent*, const std::string*> first_names;
   for (oci::LayerEntry& entry : entries) {

@@ -8,7 +8,6 @@
 #include "util/fs.h"
 #include "util/tar.h"
 #include "util/text.h"
-#include "util/time.h"
 
 namespace ops {
 namespace {
@@ -24,21 +23,35 @@ std::string member_path(const std::string& name) {
   return util::clean_relative(name);
 }
 
-bool is_overlay_xattr(const std::string& name) {
-  return name.starts_with("trusted.overlay.") || name.starts_with("user.overlay.");
-}
+/// The only attribute that the layers of BuildKit carry.
+constexpr const char* kCapabilities = "security.capability";
+
+/// What is below a directory of a plan, as if that were the root.
+class Below final : public cache::Tree {
+ public:
+  Below(const LayerPlan& plan, const std::string& directory) : plan_(plan), directory_(directory) {}
+  std::optional<oci::LayerEntry> find(const std::string& path) const override { return plan_.find(inside(path)); }
+  std::vector<std::string> list(const std::string& path) const override { return plan_.list(inside(path)); }
+  std::unique_ptr<util::Reader> open(const std::string& path) const override { return plan_.open(inside(path)); }
+  util::Digest content_digest(const std::string& path) const override { return plan_.content_digest(inside(path)); }
+
+ private:
+  std::string inside(const std::string& path) const { return cache::join_path(directory_, path); }
+  const LayerPlan& plan_;
+  const std::string& directory_;
+};
 
 class Unpacker {
  public:
   Unpacker(LayerPlan& plan, std::string destination, const std::optional<UserIds>& owner, Spool& spool)
       : plan_(plan), destination_(std::move(destination)), owner_(owner), spool_(spool) {
     implied_.mode = 0755;
-    implied_.mtime = util::now_nanoseconds();
     if (owner_) {
       implied_.uid = owner_->uid;
       implied_.gid = owner_->gid;
     }
-    plan_.make_directories(cache::resolve_path(plan_, destination_, true), implied_);
+    destination_ = cache::resolve_path(plan_, destination_, true);
+    plan_.make_directories(destination_, implied_, DirectoryTime::of_content);
   }
 
   void add(const util::TarEntry& member, util::Reader& content) {
@@ -60,17 +73,18 @@ class Unpacker {
   }
 
  private:
-  /// Path of the plan for a member: its directories are made, links in them followed as if the plan were the root.
+  /// Path of the plan for a member: its directories are made, links in them followed as if the destination were the root.
   std::string place(const std::string& relative) {
-    const std::string parent =
-        cache::resolve_path(plan_, cache::join_path(destination_, cache::parent_path(relative)), true);
-    plan_.make_directories(parent, implied_);
+    const std::string parent = resolved(cache::parent_path(relative), true);
+    plan_.make_directories(parent, implied_, DirectoryTime::of_content);
     return cache::join_path(parent, cache::base_name(relative));
   }
 
-  std::string link_target(const util::TarEntry& member) const {
-    return cache::resolve_path(plan_, cache::join_path(destination_, member_path(member.link_target)), false);
+  std::string resolved(const std::string& relative, bool follow_last) const {
+    return cache::join_path(destination_, cache::resolve_path(Below(plan_, destination_), relative, follow_last));
   }
+
+  std::string link_target(const util::TarEntry& member) const { return resolved(member_path(member.link_target), false); }
 
   void add_hard_link(const util::TarEntry& member, const std::string& path) {
     const std::string target = link_target(member);
@@ -80,6 +94,12 @@ class Unpacker {
     }
     if (entry->is_file()) {
       plan_.link(target, path);
+      // tar(1) and docker give the file what its last header says.
+      const std::uint32_t uid = owner_ ? owner_->uid : member.uid;
+      const std::uint32_t gid = owner_ ? owner_->gid : member.gid;
+      if (entry->mode != member.mode || entry->uid != uid || entry->gid != gid || entry->mtime != member.mtime) {
+        plan_.change_file(path, member.mode, uid, gid, member.mtime);
+      }
       return;
     }
     entry->path = path;
@@ -96,8 +116,7 @@ class Unpacker {
     entry.mtime = member.mtime;
     entry.device_major = member.device_major;
     entry.device_minor = member.device_minor;
-    entry.xattrs = member.xattrs;
-    std::erase_if(entry.xattrs, [](const auto& xattr) { return is_overlay_xattr(xattr.first); });
+    if (const auto found = member.xattrs.find(kCapabilities); found != member.xattrs.end()) entry.xattrs.insert(*found);
     if (member.type == util::FileType::symlink) entry.link_target = member.link_target;
     if (member.type == util::FileType::regular) {
       Spool::Item item = spool_.add(content);

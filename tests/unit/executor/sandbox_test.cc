@@ -19,16 +19,6 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-struct timespec mtime(const std::filesystem::path& path) {
-  struct stat info = {};
-  REQUIRE(stat(path.c_str(), &info) == 0);
-  return info.st_mtim;
-}
-
-bool same(const struct timespec& a, const struct timespec& b) {
-  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
 }  // namespace
 
 TEST_SUITE_BEGIN("needs sandboxes");
@@ -110,16 +100,15 @@ TEST_CASE_FIXTURE(SandboxFixture, "hosts and resolv.conf are there, read-only, a
 }
 
 TEST_CASE_FIXTURE(SandboxFixture,
-                  "mount points that the image lacks are made, and are gone afterwards with their times") {
+                  "mount points that the image lacks are made, and but for /dev, /proc and /sys are gone afterwards") {
   for (const char* name : {"proc", "sys", "dev", "etc/hosts", "etc/resolv.conf"})
     std::filesystem::remove_all(dir / (std::string("lower/") + name));
-  struct timespec etc_before = mtime(dir / "lower/etc"), root_before = mtime(dir / "upper");
   util::Mount cache;
   cache.source = dir / "temporary";
   cache.target = "/var/cache/deep";
   mounts.extra = {cache};
   CHECK(probe({"cat", "/proc/self/comm", "--", "stat", "/var/cache/deep"}).lines().front() == "probe");
-  CHECK(layer() == Lines{"etc"});  // copied up, the same as below
+  CHECK(util::join(layer(), " ") == "etc");  // copied up, the same as below
   CHECK(same(mtime(dir / "upper/etc"), etc_before));
   CHECK(same(mtime(dir / "upper"), root_before));
 }

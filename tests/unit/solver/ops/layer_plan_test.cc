@@ -105,12 +105,12 @@ TEST_CASE("missing directories are made like asked for, existing ones are left a
   oci::LayerEntry like;
   like.mode = 0711;
   like.uid = 7;
-  plan.make_directories("usr/lib/x/y", like);
+  plan.make_directories("usr/lib/x/y", like, DirectoryTime::given);
   CHECK(show(plan.entries()) ==
         Lines{"d 755 0:0 usr", "d 755 0:0 usr/lib", "d 711 7:0 usr/lib/x", "d 711 7:0 usr/lib/x/y"});
-  CHECK_THROWS_WITH_AS(plan.make_directories("etc/passwd/x", like),
+  CHECK_THROWS_WITH_AS(plan.make_directories("etc/passwd/x", like, DirectoryTime::given),
                        "create directory `/etc/passwd/x`: `/etc/passwd` is not a directory", util::Error);
-  plan.make_directories("", like);
+  plan.make_directories("", like, DirectoryTime::given);
 }
 
 TEST_CASE("a listing skips what is deeper and sees names that sort around the slash") {

@@ -118,6 +118,14 @@ TEST_CASE("an owner overrides those of the archive and of implied directories") 
   CHECK(show(scene.plan.entries()) == Lines{"d 755 8:9 out", "d 755 8:9 out/a", "f 644 8:9 out/a/f"});
 }
 
+TEST_CASE("of the extended attributes, capabilities are kept") {
+  Scene scene;
+  util::TarEntry entry = member("f");
+  entry.xattrs = {{"security.capability", "cap"}, {"user.note", "n"}};
+  CHECK(scene.unpack(archive({entry})));
+  CHECK(scene.plan.find("out/f")->xattrs == std::map<std::string, std::string>{{"security.capability", "cap"}});
+}
+
 TEST_CASE("the directory itself in an archive does not change the destination") {
   Scene scene;
   scene.base->add(test::directory("out", 0700));
