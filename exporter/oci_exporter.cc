@@ -230,7 +230,7 @@ class OciExporter final : public Exporter {
       Layout layout = make_layout(image, request);
       const std::string part = output.tar ? "sending tarball" : "writing image layout";
       task.bytes(part, 0, 0);
-      util::with_context(fmt::format("write image to `{}`", output.destination), [&] {
+      util::with_context("write image to " + display_destination(output.destination), [&] {
         if (output.tar) {
           write_archive(layout, output.destination, services_.cache.content(), stop);
         } else {

@@ -30,6 +30,10 @@ std::filesystem::path follow_links(const std::filesystem::path& path) {
 
 }  // namespace
 
+std::string display_destination(const std::string& destination) {
+  return destination == "-" ? "standard output" : fmt::format("`{}`", destination);
+}
+
 void check_directory(const std::filesystem::path& directory) {
   std::filesystem::path existing = std::filesystem::absolute(directory);
   std::optional<struct stat> status;

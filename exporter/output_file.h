@@ -33,6 +33,9 @@ class OutputFile final : public util::Writer {
   std::vector<std::byte> buffer_;
 };
 
+/// `destination` for people: "`out.tar`", "standard output".
+std::string display_destination(const std::string& destination);
+
 /// Could files be made in `directory`, which may be missing with its parents? Throws util::Error.
 void check_directory(const std::filesystem::path& directory);
 

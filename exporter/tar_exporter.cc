@@ -83,7 +83,7 @@ class TarExporter final : public Exporter {
     return run_task(task, [&] {
       std::vector<RootTree> roots = open_root_trees(request, services_.cache, stop);
       task.bytes("sending tarball", 0, 0);
-      util::with_context("write archive `" + request.output.destination + "`", [&] {
+      util::with_context("write archive to " + display_destination(request.output.destination), [&] {
         OutputFile file(request.output.destination);
         RootArchive archive(file, stop);
         for (const RootTree& root : roots) archive.add(root);
