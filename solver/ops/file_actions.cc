@@ -53,7 +53,10 @@ struct Planner {
   }
 
   void operator()(const llb::MkfileAction& action) const {
-    const std::string path = cache::resolve_path(plan, action.path, true);
+    std::string path = cache::resolve_path(plan, action.path, true);
+    if (const auto existing = plan.find(path); existing && existing->is_directory() && !action.name.empty()) {
+      path = cache::resolve_path(plan, cache::join_path(path, action.name), true);
+    }
     require_no_directory(plan, path);
     const UserIds owner = owner_of(plan, action.owner, UnknownName::error);
     plan.make_directories(cache::parent_path(path), directory_like(0755, owner, std::nullopt), DirectoryTime::of_content);

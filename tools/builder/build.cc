@@ -4,13 +4,14 @@
 #include <unistd.h>
 
 #include <iostream>
-#include <thread>
+#include <set>
 
 #include "cache/cache_dir.h"
 #include "executor/sandbox.h"
 #include "executor/user_namespace.h"
 #include "exporter/exporter.h"
 #include "frontend/dockerfile/compile.h"
+#include "frontend/dockerfile/lint.h"
 #include "frontend/dockerfile/parser.h"
 #include "llb/codec.h"
 #include "oci/registry.h"
@@ -65,6 +66,16 @@ dockerfile::Dockerfile load_definition(const BuildContext& context, util::Progre
   return parsed;
 }
 
+/// Findings of parser and compiler that the Dockerfile, or BUILDKIT_DOCKERFILE_CHECK instead, does not switch off.
+std::vector<dockerfile::Warning> wanted_warnings(const dockerfile::Dockerfile& parsed, const dockerfile::FrontendRequest& request,
+                                                 std::vector<dockerfile::Warning> warnings, bool& fatal) {
+  const auto override = request.build_args.find("BUILDKIT_DOCKERFILE_CHECK");
+  const dockerfile::LintOptions options =
+      dockerfile::parse_lint_options(override == request.build_args.end() ? parsed.check : override->second);
+  fatal = options.error;
+  return dockerfile::select_warnings(std::move(warnings), options);
+}
+
 void emit_warnings(const std::vector<dockerfile::Warning>& warnings, const std::string& file, util::ProgressSink& progress) {
   for (const dockerfile::Warning& warning : warnings) {
     util::TaskWarning event;
@@ -76,6 +87,35 @@ void emit_warnings(const std::vector<dockerfile::Warning>& warnings, const std::
     event.last_line = warning.range.last;
     progress.emit(std::move(event));
   }
+}
+
+/// The graph; warnings are shown even when lowering fails. Throws util::Error when the Dockerfile wants warnings to be errors.
+dockerfile::FrontendResult lower(const dockerfile::Dockerfile& parsed, const dockerfile::FrontendRequest& request,
+                                 oci::ImageResolver& resolver, std::vector<dockerfile::Warning> warnings,
+                                 util::ProgressSink& progress) {
+  const util::ScopedTimer timer("compile");
+  std::vector<dockerfile::Warning> found;
+  bool fatal = false;
+  const auto show = [&] {
+    warnings.insert(warnings.end(), found.begin(), found.end());
+    warnings = wanted_warnings(parsed, request, std::move(warnings), fatal);
+    emit_warnings(warnings, parsed.source->name, progress);
+  };
+  dockerfile::FrontendResult frontend;
+  try {
+    frontend = dockerfile::compile(parsed, request, resolver, &found);
+  } catch (const util::Error&) {
+    show();
+    throw;
+  }
+  show();
+  if (fatal && !warnings.empty()) {
+    std::set<std::string> rules;
+    for (const dockerfile::Warning& warning : warnings) rules.insert(warning.rule);
+    const std::vector<std::string> names(rules.begin(), rules.end());
+    throw util::Error("lint violation found for rules: " + util::join(names, ", "), "the Dockerfile says `check=error=true`");
+  }
+  return frontend;
 }
 
 std::vector<llb::VertexRef> roots_of(const dockerfile::FrontendResult& frontend) {
@@ -151,13 +191,7 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
   const dockerfile::Dockerfile parsed = load_definition(context, display, warnings);
   const dockerfile::FrontendRequest request = make_frontend_request(options, context);
   std::vector<Output> outputs = prepare_outputs(options, request, {machine.cache, machine.registry, display});
-  dockerfile::FrontendResult frontend;
-  {
-    const util::ScopedTimer timer("compile");
-    frontend = dockerfile::compile(parsed, request, machine.images);
-  }
-  warnings.insert(warnings.end(), frontend.warnings.begin(), frontend.warnings.end());
-  emit_warnings(warnings, context.dockerfile->name, display);
+  const dockerfile::FrontendResult frontend = lower(parsed, request, machine.images, std::move(warnings), display);
 
   // Graph -> layers. Only what the target needs; cached steps are one look-up each.
   const std::vector<llb::VertexRef> roots = roots_of(frontend);

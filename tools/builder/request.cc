@@ -104,6 +104,7 @@ dockerfile::FrontendRequest make_frontend_request(const BuildOptions& options, c
   request.build_args = build_args(options);
   request.target = options.target;
   request.platforms = platforms(options);
+  request.implicit_platform = options.platforms.empty();
   request.multi_platform = request.platforms.size() > 1;
   for (const std::string& text : options.labels) {
     auto [name, value] = key_value(text);
