@@ -5,6 +5,7 @@
 #include "tests/support/memory_files.h"
 #include "util/error.h"
 
+using ops::DirectoryTime;
 using ops::FileContent;
 using ops::FileContentRef;
 using ops::LayerPlan;
