@@ -90,7 +90,8 @@ cache::KeySummary Action::summary(std::span<const Result> inputs, std::stop_toke
   summary.name = step_;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const KeyInput& input = key_inputs_[i];
-    const std::string label = i == 0 && map_.deps[i].content_digest == nullptr ? "parent" : "input " + std::to_string(i);
+    const std::string label =
+        i == 0 && map_.deps[i].content_digest == nullptr ? "parent" : "input " + std::to_string(i);
     summary.parts.emplace_back(label, (input.content.empty() ? input.chain : input.content).to_string());
     if (map_.deps[i].describe == nullptr) continue;
     for (auto& part : map_.deps[i].describe(inputs[i], stop)) summary.parts.push_back(std::move(part));

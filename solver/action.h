@@ -21,7 +21,8 @@ struct ActionEnvironment {
   bool explain = false;
 };
 
-/// The blocking half of one vertex: makes its keys, looks them up, runs the op. Called on worker threads, by one at a time.
+/// The blocking half of one vertex: makes its keys, looks them up, runs the op. Called on worker threads, by one at a
+/// time.
 class Action {
  public:
   struct Outcome {
@@ -54,7 +55,7 @@ class Action {
   std::unique_ptr<Op> op_;
   CacheMap map_;
   std::vector<KeyInput> key_inputs_;
-  util::Digest chain_key_, content_key_;   // content_key_ stays empty where it would say the same as chain_key_
+  util::Digest chain_key_, content_key_;  // content_key_ stays empty where it would say the same as chain_key_
 };
 
 }  // namespace solver

@@ -18,7 +18,9 @@ Parts by_label(const cache::KeySummary& summary) {
   return parts;
 }
 
-bool is_digest(std::string_view value) { return value.starts_with("sha256:") || value.starts_with("sha512:"); }
+bool is_digest(std::string_view value) {
+  return value.starts_with("sha256:") || value.starts_with("sha512:");
+}
 
 std::string shown(const std::vector<std::string>& values) {
   std::string text;
@@ -36,13 +38,16 @@ std::string subject(const std::string& label) {
   return label;
 }
 
-std::string changed(const std::string& label, const std::vector<std::string>& before, const std::vector<std::string>& now) {
+std::string changed(const std::string& label, const std::vector<std::string>& before,
+                    const std::vector<std::string>& now) {
   std::string text = subject(label) + " changed";
   if (is_digest(before.front()) || is_digest(now.front())) return text;
   return text + ": " + shown(before) + " -> " + shown(now);
 }
 
-bool is_input(const std::string& label) { return label.starts_with("input "); }
+bool is_input(const std::string& label) {
+  return label.starts_with("input ");
+}
 
 }  // namespace
 

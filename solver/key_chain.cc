@@ -5,7 +5,8 @@
 namespace solver {
 namespace {
 
-util::Digest key(std::string_view recipe, const util::Digest& op, std::span<const KeyInput> inputs, bool prefer_content) {
+util::Digest key(std::string_view recipe, const util::Digest& op, std::span<const KeyInput> inputs,
+                 bool prefer_content) {
   util::Hasher hash(recipe);
   hash.field("op", op);
   hash.number("inputs", static_cast<std::int64_t>(inputs.size()));

@@ -10,8 +10,8 @@ namespace solver {
 
 /// One input as the keys see it.
 struct KeyInput {
-  util::Digest chain;      ///< chain id; empty for an input without one
-  util::Digest content;    ///< content digest of what the op sees; empty when not asked for
+  util::Digest chain;    ///< chain id; empty for an input without one
+  util::Digest content;  ///< content digest of what the op sees; empty when not asked for
   std::string selector;
 };
 

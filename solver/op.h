@@ -21,28 +21,28 @@ using Result = cache::Result;
 /// What an op gets besides its inputs. Lives as long as the call.
 struct OpContext {
   util::ProgressSink& progress;
-  util::Digest task;                   ///< the vertex's digest, for log events
+  util::Digest task;  ///< the vertex's digest, for log events
   std::stop_token stop;
-  bool substitute = true;              ///< early cutoff allowed (false under --no-cache)
+  bool substitute = true;  ///< early cutoff allowed (false under --no-cache)
 };
 
 /// How an input enters the keys.
 struct CacheDep {
   /// Part of the input that the op sees, as text; goes into both keys.
   std::string selector;
-  /// Content digest of that part; null when the op sees the whole input, which then counts by its chain id. For an input
-  /// without chain id (a local context) it must be set.
+  /// Content digest of that part; null when the op sees the whole input, which then counts by its chain id. For an
+  /// input without chain id (a local context) it must be set.
   std::function<util::Digest(const Result& input, std::stop_token stop)> content_digest;
-  /// Parts of the input for the key summary: ("file src/a.c", digest), ... Asked only when the vertex is about to run; may be
-  /// null.
+  /// Parts of the input for the key summary: ("file src/a.c", digest), ... Asked only when the vertex is about to run;
+  /// may be null.
   std::function<std::vector<std::pair<std::string, std::string>>(const Result& input, std::stop_token stop)> describe;
 };
 
 /// How an op is keyed. Made before its inputs are solved.
 struct CacheMap {
-  util::Digest op_digest;              ///< canonical op; for a root, what it was pinned to
-  std::vector<CacheDep> deps;          ///< one per input
-  bool cacheable = true;               ///< false: run always, store nothing (local contexts)
+  util::Digest op_digest;      ///< canonical op; for a root, what it was pinned to
+  std::vector<CacheDep> deps;  ///< one per input
+  bool cacheable = true;       ///< false: run always, store nothing (local contexts)
   /// Parts of the op for the key summary: ("instruction", …), ("env", …), ...
   cache::KeySummary summary;
 };

@@ -11,19 +11,21 @@ namespace solver {
 struct Scheduler::Node {
   llb::VertexRef vertex;
   VertexState state;
-  std::size_t order = 0;               // in the topological order
-  unsigned remaining = 1;              // vertices on the longest path from here to a root
-  std::vector<Node*> inputs;           // one per input of the vertex; null = scratch
-  std::vector<Node*> users;            // once per input that refers to this
+  std::size_t order = 0;      // in the topological order
+  unsigned remaining = 1;     // vertices on the longest path from here to a root
+  std::vector<Node*> inputs;  // one per input of the vertex; null = scratch
+  std::vector<Node*> users;   // once per input that refers to this
   std::string step;
   std::unique_ptr<Action> action;
-  bool started = false;                // and reported so
+  bool started = false;  // and reported so
   Result result;
 };
 
 namespace {
 
-unsigned default_workers() { return std::max(8u, 2 * std::thread::hardware_concurrency()); }
+unsigned default_workers() {
+  return std::max(8u, 2 * std::thread::hardware_concurrency());
+}
 
 }  // namespace
 
@@ -246,8 +248,7 @@ void Scheduler::report_started(const Node& node) {
 
 void Scheduler::report_done(Node& node, bool cached, bool canceled, std::optional<std::string> error) {
   node.started = false;
-  environment_.progress.emit(
-      util::TaskDone{node.vertex->digest(), cached, canceled, std::move(error), util::now()});
+  environment_.progress.emit(util::TaskDone{node.vertex->digest(), cached, canceled, std::move(error), util::now()});
 }
 
 /// Vertices that were looked up but had not come to run when everything was stopped.

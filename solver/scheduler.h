@@ -19,13 +19,14 @@
 
 namespace solver {
 
-/// One solve: an event loop. The thread that calls `run` owns the state of every vertex and never blocks on I/O; what blocks
-/// is posted to two pools of workers, one for looking up and one for running, and comes back as a completion over a queue.
-/// Of the vertices that could go on, the one with the longest path to a root goes first.
+/// One solve: an event loop. The thread that calls `run` owns the state of every vertex and never blocks on I/O; what
+/// blocks is posted to two pools of workers, one for looking up and one for running, and comes back as a completion
+/// over a queue. Of the vertices that could go on, the one with the longest path to a root goes first.
 class Scheduler {
  public:
   /// `finished`: results known from earlier solves; the new ones are added.
-  Scheduler(const ActionEnvironment& environment, const SolveOptions& options, std::map<util::Digest, Result>& finished);
+  Scheduler(const ActionEnvironment& environment, const SolveOptions& options,
+            std::map<util::Digest, Result>& finished);
   ~Scheduler();
   std::vector<Result> run(std::span<const llb::VertexRef> roots, std::stop_token stop);
 
@@ -66,7 +67,7 @@ class Scheduler {
 
   ActionEnvironment environment_;
   std::map<util::Digest, Result>& finished_;
-  std::vector<std::unique_ptr<Node>> nodes_;          // inputs before users
+  std::vector<std::unique_ptr<Node>> nodes_;  // inputs before users
   std::map<util::Digest, Node*> by_digest_;
   std::size_t unfinished_ = 0;
   Lane look_ups_, runs_;

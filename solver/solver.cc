@@ -11,7 +11,7 @@ struct Solver::State {
   cache::ResultIndex& index;
   util::ProgressSink& progress;
   SolveOptions options;
-  std::map<util::Digest, Result> finished;   // by vertex, over all solves of this object
+  std::map<util::Digest, Result> finished;  // by vertex, over all solves of this object
 };
 
 Solver::Solver(OpFactory factory, cache::ResultIndex& index, util::ProgressSink& progress, SolveOptions options)

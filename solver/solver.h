@@ -17,12 +17,12 @@
 namespace solver {
 
 struct SolveOptions {
-  unsigned jobs = 0;             ///< vertices at work at once; 0 = max(8, 2 x cores): most of them wait for processes
-  bool explain = false;          ///< say in the log why each vertex missed
+  unsigned jobs = 0;     ///< vertices at work at once; 0 = max(8, 2 x cores): most of them wait for processes
+  bool explain = false;  ///< say in the log why each vertex missed
 };
 
 struct SolveResult {
-  std::vector<Result> roots;     ///< in the order of the roots asked for; a null root gives the empty chain
+  std::vector<Result> roots;  ///< in the order of the roots asked for; a null root gives the empty chain
 };
 
 /// A vertex failed; `cause` is what it threw.
@@ -45,7 +45,8 @@ class Solver {
  public:
   Solver(OpFactory factory, cache::ResultIndex& index, util::ProgressSink& progress, SolveOptions options = {});
   ~Solver();
-  /// Blocks; one solve at a time. Throws SolveError, or util::Cancelled when `stop` was triggered; every started vertex has ended by then.
+  /// Blocks; one solve at a time. Throws SolveError, or util::Cancelled when `stop` was triggered; every started vertex
+  /// has ended by then.
   SolveResult solve(std::span<const llb::VertexRef> roots, std::stop_token stop = {});
 
  private:

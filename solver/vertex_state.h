@@ -4,17 +4,17 @@ namespace solver {
 
 /// How far a vertex is.
 enum class Phase {
-  waiting,      ///< for its inputs
-  looking_up,   ///< its keys are made and looked up
-  executing,    ///< its action runs, or waits for a place to run
+  waiting,     ///< for its inputs
+  looking_up,  ///< its keys are made and looked up
+  executing,   ///< its action runs, or waits for a place to run
   done,
   failed,
 };
 
 enum class Event {
-  input_done,     ///< one more input has its result
-  has_result,     ///< the look-up found a result, or the op is of a kind that is not looked up and yielded one
-  not_found,      ///< the look-up missed
+  input_done,  ///< one more input has its result
+  has_result,  ///< the look-up found a result, or the op is of a kind that is not looked up and yielded one
+  not_found,   ///< the look-up missed
   executed,
   failed,
 };
@@ -24,8 +24,8 @@ enum class Request {
   nothing,
   look_up,
   execute,
-  finish,         ///< tell the users of the result
-  give_up,        ///< stop everything
+  finish,   ///< tell the users of the result
+  give_up,  ///< stop everything
 };
 
 /// The life of one vertex as a pure state machine; no threads, no I/O.

@@ -53,7 +53,8 @@ std::uint32_t spread(std::uint32_t mode, char from) {
 }
 
 [[noreturn]] void throw_invalid(std::string_view text) {
-  throw util::Error("invalid mode `" + std::string(text) + "`", "use octal digits up to 7777 or the symbols of chmod(1)");
+  throw util::Error("invalid mode `" + std::string(text) + "`",
+                    "use octal digits up to 7777 or the symbols of chmod(1)");
 }
 
 }  // namespace

@@ -16,11 +16,11 @@ class ChmodMode {
 
  private:
   struct Change {
-    std::uint32_t who = 0;           // bits that may be touched
+    std::uint32_t who = 0;  // bits that may be touched
     char operation = '=';
     std::uint32_t bits = 0;
-    bool conditional_execute = false;   // X
-    char copied_from = 0;               // u, g, o, or 0
+    bool conditional_execute = false;  // X
+    char copied_from = 0;              // u, g, o, or 0
   };
   void parse_clause(std::string_view clause, std::string_view whole);
 

@@ -17,8 +17,8 @@ namespace ops {
 namespace {
 
 bool names_a_directory(std::string_view destination) {
-  return destination.empty() || destination.ends_with('/') || destination.ends_with("/.") || destination.ends_with("/..") ||
-         destination == "." || destination == "..";
+  return destination.empty() || destination.ends_with('/') || destination.ends_with("/.") ||
+         destination.ends_with("/..") || destination == "." || destination == "..";
 }
 
 class Copier {
@@ -43,7 +43,7 @@ class Copier {
     }
     if (matches.empty() && !action_.allow_empty_wildcard) throw util::Error("\"" + action_.source + "\": not found");
     for (const cache::Match& match : matches) {
-      links_.clear();   // hard links are kept within one source
+      links_.clear();  // hard links are kept within one source
       const bool unpacked = action_.unpack && match.entry.is_file() &&
                             unpack_archive(plan_, *source_, match.resolved, action_.destination, owner_, spool_, stop_);
       if (!unpacked) copy_match(match);
@@ -58,8 +58,8 @@ class Copier {
     plan_.make_directories(cache::resolve_path(plan_, directory, true), new_directory_, DirectoryTime::of_content);
   }
 
-  /// A directory that is the destination of a directory is made with the source's time, and keeps its own metadata when it
-  /// is there already.
+  /// A directory that is the destination of a directory is made with the source's time, and keeps its own metadata when
+  /// it is there already.
   void make_destination_directory(const std::string& path, const oci::LayerEntry& source) {
     if (const auto existing = plan_.find(path); existing && !existing->is_directory()) {
       throw util::Error("cannot copy a directory onto `/" + path + "`, which is not a directory");
@@ -91,7 +91,8 @@ class Copier {
       if (const auto base_entry = source_->find(util::clean_relative(base))) {
         make_destination_directory(destination, *base_entry);
       }
-      for (std::size_t slash = match.kept.find('/'); slash != std::string::npos; slash = match.kept.find('/', slash + 1)) {
+      for (std::size_t slash = match.kept.find('/'); slash != std::string::npos;
+           slash = match.kept.find('/', slash + 1)) {
         const std::string kept = match.kept.substr(0, slash);
         keep_parent(base + kept, cache::join_path(destination, kept));
       }
@@ -166,7 +167,7 @@ class Copier {
   std::stop_token stop_;
   std::optional<UserIds> owner_;
   std::optional<ChmodMode> mode_;
-  oci::LayerEntry new_directory_;                  // metadata of directories made on the way
+  oci::LayerEntry new_directory_;  // metadata of directories made on the way
   std::map<std::string, FileContentRef> links_;
 };
 
@@ -182,8 +183,8 @@ cache::PathSelection selection_of(const llb::CopyAction& action) {
   return selection;
 }
 
-void plan_copy(LayerPlan& plan, const std::shared_ptr<const cache::Tree>& source, const llb::CopyAction& action, Spool& spool,
-               std::stop_token stop) {
+void plan_copy(LayerPlan& plan, const std::shared_ptr<const cache::Tree>& source, const llb::CopyAction& action,
+               Spool& spool, std::stop_token stop) {
   Copier(plan, source, action, spool, std::move(stop)).run();
 }
 

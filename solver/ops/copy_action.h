@@ -14,9 +14,9 @@ namespace ops {
 /// What a copy sees of its source tree; the same selection makes its key.
 cache::PathSelection selection_of(const llb::CopyAction& action);
 
-/// Plans a copy from `source`. Throws util::Error (missing source, a directory and a file in each other's way, unknown owner,
-/// invalid mode), Cancelled.
-void plan_copy(LayerPlan& plan, const std::shared_ptr<const cache::Tree>& source, const llb::CopyAction& action, Spool& spool,
-               std::stop_token stop);
+/// Plans a copy from `source`. Throws util::Error (missing source, a directory and a file in each other's way, unknown
+/// owner, invalid mode), Cancelled.
+void plan_copy(LayerPlan& plan, const std::shared_ptr<const cache::Tree>& source, const llb::CopyAction& action,
+               Spool& spool, std::stop_token stop);
 
 }  // namespace ops

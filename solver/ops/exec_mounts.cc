@@ -33,7 +33,9 @@ cache::MountSharing sharing_of(llb::Sharing sharing) {
   UNREACHABLE();
 }
 
-const std::string& cache_id(const llb::MountSpec& spec) { return spec.id.empty() ? spec.target : spec.id; }
+const std::string& cache_id(const llb::MountSpec& spec) {
+  return spec.id.empty() ? spec.target : spec.id;
+}
 
 /// Real path of `path` below `root`; links cannot lead out of it.
 std::filesystem::path path_in_root(const std::filesystem::path& root, const std::string& path) {
@@ -44,8 +46,9 @@ std::filesystem::path path_in_root(const std::filesystem::path& root, const std:
 
 }  // namespace
 
-ExecMounts::ExecMounts(const OpServices& services, ClearedCaches& cleared, const llb::Vertex& vertex, const llb::ExecOp& op,
-                       std::span<const solver::Result> inputs, util::ProgressTask* task, std::stop_token stop)
+ExecMounts::ExecMounts(const OpServices& services, ClearedCaches& cleared, const llb::Vertex& vertex,
+                       const llb::ExecOp& op, std::span<const solver::Result> inputs, util::ProgressTask* task,
+                       std::stop_token stop)
     : services_(services), cleared_(cleared), op_(op), inputs_(inputs), task_(task), stop_(std::move(stop)) {
   // What is asked for and cannot be had is said before anything is waited for.
   for (const llb::MountSpec& spec : op_.mounts) {
@@ -91,7 +94,7 @@ void ExecMounts::add(const llb::MountSpec& spec) {
     }
     case llb::MountType::secret:
     case llb::MountType::ssh:
-      return;   // done already
+      return;  // done already
   }
 }
 
@@ -153,7 +156,8 @@ std::string ExecMounts::cache_key(const llb::MountSpec& spec) const {
   std::string key = services_.cache_mount_namespace + "/" + cache_id(spec);
   if (spec.input >= 0) {
     const solver::Result& input = inputs_[static_cast<std::size_t>(spec.input)];
-    key += ":" + (input.tree != nullptr ? cache::content_digest(*input.tree, {}, stop_) : cache::chain_id(input)).to_string();
+    key += ":" +
+           (input.tree != nullptr ? cache::content_digest(*input.tree, {}, stop_) : cache::chain_id(input)).to_string();
   }
   const std::uint32_t mode = spec.mode.value_or(kCacheMode);
   if (spec.uid != 0 || spec.gid != 0 || mode != kCacheMode) key += fmt::format(":{}:{}:{:o}", spec.uid, spec.gid, mode);

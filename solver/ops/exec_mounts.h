@@ -22,8 +22,8 @@ namespace ops {
 /// Cache mounts that this build has emptied already because of --no-cache: each is emptied once.
 using ClearedCaches = util::Sync<std::set<std::string>>;
 
-/// The RUN --mounts of one step: makes what they need, says how to mount it, and holds leases and temporaries until the step
-/// has ended. Throws util::Error (a required secret is missing, a source is not there), Cancelled.
+/// The RUN --mounts of one step: makes what they need, says how to mount it, and holds leases and temporaries until the
+/// step has ended. Throws util::Error (a required secret is missing, a source is not there), Cancelled.
 class ExecMounts {
  public:
   ExecMounts(const OpServices& services, ClearedCaches& cleared, const llb::Vertex& vertex, const llb::ExecOp& op,
@@ -55,8 +55,8 @@ class ExecMounts {
   std::vector<executor::InjectedFile> files_;
   std::vector<executor::MountPlan::Socket> sockets_;
   std::vector<std::string> environment_;
-  std::map<std::string, std::unique_ptr<cache::MountLease>> leases_;   // by cache key
-  std::vector<std::unique_ptr<cache::ActiveSnapshot>> writable_;       // thrown away afterwards
+  std::map<std::string, std::unique_ptr<cache::MountLease>> leases_;  // by cache key
+  std::vector<std::unique_ptr<cache::ActiveSnapshot>> writable_;      // thrown away afterwards
   std::vector<util::TempDir> temporaries_;
 };
 

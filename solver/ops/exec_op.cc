@@ -28,7 +28,8 @@ constexpr const char* kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/s
 
 void require_no_devices(const llb::ExecOp& op) {
   for (const llb::Device& device : op.devices) {
-    if (device.required) throw util::Error("device `" + device.name + "` is required by this step and is not available");
+    if (device.required)
+      throw util::Error("device `" + device.name + "` is required by this step and is not available");
   }
 }
 
@@ -41,7 +42,8 @@ solver::CacheMap ExecOp::cache_map(solver::OpContext&) {
   parts.emplace_back("instruction", vertex_->meta().instruction);
   for (const std::string& variable : op_.env) {
     const std::size_t equals = variable.find('=');
-    parts.emplace_back("env " + variable.substr(0, equals), equals == std::string::npos ? "" : variable.substr(equals + 1));
+    parts.emplace_back("env " + variable.substr(0, equals),
+                       equals == std::string::npos ? "" : variable.substr(equals + 1));
   }
   parts.emplace_back("workdir", op_.cwd);
   parts.emplace_back("user", op_.user);
@@ -59,7 +61,8 @@ solver::CacheMap ExecOp::cache_map(solver::OpContext&) {
     // What a process writes to a mount is thrown away, so what it can see there is all that counts.
     const auto selected = selections.find(i);
     const bool in_part = i > 0 && selected != selections.end();
-    map.deps.push_back(in_part ? selected_dep(services_, selected->second) : whole_dep(services_, vertex_->inputs()[i]));
+    map.deps.push_back(in_part ? selected_dep(services_, selected->second)
+                               : whole_dep(services_, vertex_->inputs()[i]));
   }
   return map;
 }
@@ -100,7 +103,8 @@ solver::Result ExecOp::exec(std::span<const solver::Result> inputs, solver::OpCo
   solver::Result result = inputs.empty() ? solver::Result{} : inputs[0];
   VertexProgress progress(context.progress, context.task);
   // Before the mounts: of all that is waited for, caches come last.
-  const std::unique_ptr<cache::ActiveSnapshot> root = services_.snapshots.prepare(result.layers, progress.task(), context.stop);
+  const std::unique_ptr<cache::ActiveSnapshot> root =
+      services_.snapshots.prepare(result.layers, progress.task(), context.stop);
   executor::ProcessSpec process = process_spec();
   executor::MountPlan plan;
   plan.root = root->mounts();

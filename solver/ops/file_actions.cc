@@ -59,7 +59,8 @@ struct Planner {
     }
     require_no_directory(plan, path);
     const UserIds owner = owner_of(plan, action.owner, UnknownName::error);
-    plan.make_directories(cache::parent_path(path), directory_like(0755, owner, std::nullopt), DirectoryTime::of_content);
+    plan.make_directories(cache::parent_path(path), directory_like(0755, owner, std::nullopt),
+                          DirectoryTime::of_content);
     oci::LayerEntry entry = directory_like(action.mode & 07777, owner, std::nullopt);
     entry.path = path;
     entry.type = util::FileType::regular;

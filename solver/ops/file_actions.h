@@ -15,6 +15,7 @@ namespace ops {
 using SourceTrees = std::function<std::shared_ptr<const cache::Tree>(int input)>;
 
 /// Plans one file action. Throws util::Error, Cancelled.
-void plan_action(LayerPlan& plan, const llb::FileAction& action, const SourceTrees& sources, Spool& spool, std::stop_token stop);
+void plan_action(LayerPlan& plan, const llb::FileAction& action, const SourceTrees& sources, Spool& spool,
+                 std::stop_token stop);
 
 }  // namespace ops

@@ -26,7 +26,8 @@ solver::CacheMap FileOp::cache_map(solver::OpContext&) {
     const auto selected = selections.find(i);
     // Input 0 counts as a whole, even when something is also copied from it.
     const bool in_part = i > 0 && selected != selections.end();
-    map.deps.push_back(in_part ? selected_dep(services_, selected->second) : whole_dep(services_, vertex_->inputs()[i]));
+    map.deps.push_back(in_part ? selected_dep(services_, selected->second)
+                               : whole_dep(services_, vertex_->inputs()[i]));
   }
   return map;
 }
@@ -47,9 +48,8 @@ solver::Result FileOp::exec(std::span<const solver::Result> inputs, solver::OpCo
 
   const auto open = [&](const oci::LayerEntry& entry) { return plan.open(entry.path); };
   solver::Result result = below;
-  result.layers.push_back(services_.layers.commit(plan.entries(), open,
-                                                  commit_options(services_, vertex_->digest(), context.substitute),
-                                                  context.stop));
+  result.layers.push_back(services_.layers.commit(
+      plan.entries(), open, commit_options(services_, vertex_->digest(), context.substitute), context.stop));
   return result;
 }
 

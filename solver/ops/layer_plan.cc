@@ -172,8 +172,8 @@ void LayerPlan::change_file(const std::string& path, std::uint32_t mode, std::ui
   }
 }
 
-/// Newest time of what stands directly in a directory that was made on the way or passed through; directories that are only
-/// passed through themselves do not count.
+/// Newest time of what stands directly in a directory that was made on the way or passed through; directories that are
+/// only passed through themselves do not count.
 std::map<std::string, util::Nanoseconds> LayerPlan::directory_times() const {
   std::map<std::string, util::Nanoseconds> newest;
   // From the last name to the first: what is below a directory comes before it.

@@ -19,12 +19,12 @@ struct FileContent {
 };
 using FileContentRef = std::shared_ptr<const FileContent>;
 
-/// Time of a directory that is made: as given; or the newest of what the layer puts directly into it, so that a layer has no
-/// times but those of its files and is the same wherever and whenever it is made.
+/// Time of a directory that is made: as given; or the newest of what the layer puts directly into it, so that a layer
+/// has no times but those of its files and is the same wherever and whenever it is made.
 enum class DirectoryTime { given, of_content };
 
-/// A layer being planned in memory above a base tree: what the file actions do, without touching a disk. It is itself the
-/// tree that results, so that later actions see what earlier ones did. Paths are clean and have no links in them
+/// A layer being planned in memory above a base tree: what the file actions do, without touching a disk. It is itself
+/// the tree that results, so that later actions see what earlier ones did. Paths are clean and have no links in them
 /// (cache::resolve_path). Not thread-safe while it is changed.
 class LayerPlan final : public cache::Tree {
  public:
@@ -36,21 +36,23 @@ class LayerPlan final : public cache::Tree {
   util::Digest content_digest(const std::string& path) const override;
   std::optional<std::string> hidden_by(const std::string& path) const override { return base_->hidden_by(path); }
 
-  /// Adds or replaces a file, link or device; or a directory, which keeps what is in it. Parent directories must exist; those
-  /// of the base become part of the layer as they are. What is replaced must not be a directory by something else or the
-  /// reverse: `remove` it first. `content` is for regular files.
+  /// Adds or replaces a file, link or device; or a directory, which keeps what is in it. Parent directories must exist;
+  /// those of the base become part of the layer as they are. What is replaced must not be a directory by something else
+  /// or the reverse: `remove` it first. `content` is for regular files.
   void put(oci::LayerEntry entry, FileContentRef content = nullptr);
-  /// Makes the missing directories of a path with mode and owner of `like`; a directory in one with the setgid bit gets it too,
-  /// as mkdir(2) does. Throws util::Error when something else is in the way.
+  /// Makes the missing directories of a path with mode and owner of `like`; a directory in one with the setgid bit gets
+  /// it too, as mkdir(2) does. Throws util::Error when something else is in the way.
   void make_directories(const std::string& path, const oci::LayerEntry& like, DirectoryTime time);
   /// Removes a path with everything below it. Missing is fine.
   void remove(const std::string& path);
   /// Makes `name` another name of the regular file `target`.
   void link(const std::string& target, const std::string& name);
   /// Sets mode, owner and time of every name of the regular file `path`.
-  void change_file(const std::string& path, std::uint32_t mode, std::uint32_t uid, std::uint32_t gid, util::Nanoseconds mtime);
+  void change_file(const std::string& path, std::uint32_t mode, std::uint32_t uid, std::uint32_t gid,
+                   util::Nanoseconds mtime);
 
-  /// The layer: sorted, hard links named. A directory of the base into which something was put has the time of the newest of it.
+  /// The layer: sorted, hard links named. A directory of the base into which something was put has the time of the
+  /// newest of it.
   std::vector<oci::LayerEntry> entries() const;
 
  private:

@@ -20,10 +20,11 @@ solver::CacheMap whole_inputs(const llb::Vertex& vertex) {
   return map;
 }
 
-bool same_entry(const cache::Tree& a_tree, const oci::LayerEntry& a, const cache::Tree& b_tree, const oci::LayerEntry& b) {
+bool same_entry(const cache::Tree& a_tree, const oci::LayerEntry& a, const cache::Tree& b_tree,
+                const oci::LayerEntry& b) {
   const auto traits = [](const oci::LayerEntry& entry) {
-    return std::tie(entry.type, entry.mode, entry.uid, entry.gid, entry.link_target, entry.device_major, entry.device_minor,
-                    entry.xattrs);
+    return std::tie(entry.type, entry.mode, entry.uid, entry.gid, entry.link_target, entry.device_major,
+                    entry.device_minor, entry.xattrs);
   };
   if (traits(a) != traits(b)) return false;
   if (!a.is_file()) return true;
@@ -84,7 +85,9 @@ class Differ {
 
 }  // namespace
 
-solver::CacheMap MergeOp::cache_map(solver::OpContext&) { return whole_inputs(*vertex_); }
+solver::CacheMap MergeOp::cache_map(solver::OpContext&) {
+  return whole_inputs(*vertex_);
+}
 
 solver::Result MergeOp::exec(std::span<const solver::Result> inputs, solver::OpContext&) {
   solver::Result result;

@@ -31,7 +31,7 @@ struct OpServices {
   std::set<util::Digest> packed_vertices;
   /// Vertices whose directory form some RUN needs.
   std::set<util::Digest> mounted_vertices;
-  std::string cache_mount_namespace;         ///< BUILDKIT_CACHE_MOUNT_NS
+  std::string cache_mount_namespace;  ///< BUILDKIT_CACHE_MOUNT_NS
   /// Where steps keep temporaries, best on the store's file system; empty = the system's place.
   std::filesystem::path temporary = {};
   /// Limits of every RUN that are no part of its key (memory, cpu).

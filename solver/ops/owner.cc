@@ -21,7 +21,8 @@ std::optional<std::uint32_t> number(std::string_view text) {
 }
 
 /// Fields of the line of `name`; nullopt when the file or the name is not there.
-std::optional<std::vector<std::string>> find_line(const cache::Tree& root, std::string_view file, std::string_view name) {
+std::optional<std::vector<std::string>> find_line(const cache::Tree& root, std::string_view file,
+                                                  std::string_view name) {
   const std::string path = cache::resolve_path(root, file, true);
   const std::optional<oci::LayerEntry> entry = root.find(path);
   if (!entry || !entry->is_file()) return std::nullopt;
@@ -34,9 +35,9 @@ std::optional<std::vector<std::string>> find_line(const cache::Tree& root, std::
 }
 
 [[noreturn]] void throw_unknown(const char* kind, std::string_view name, std::string_view file) {
-  throw util::Error("look up " + std::string(kind) + " `" + std::string(name) + "`: not in `" + std::string(file) +
-                        "` of the image",
-                    "create it in an earlier step, or use a number");
+  throw util::Error(
+      "look up " + std::string(kind) + " `" + std::string(name) + "`: not in `" + std::string(file) + "` of the image",
+      "create it in an earlier step, or use a number");
 }
 
 UserIds look_up_user(const cache::Tree& root, std::string_view name, UnknownName unknown) {

@@ -11,7 +11,8 @@ namespace ops {
 /// A RUN ended unsuccessfully. The message is: process "/bin/sh -c exit 7" did not complete successfully: exit code: 7.
 class ProcessFailed : public util::Error {
  public:
-  ProcessFailed(const std::string& message, util::ExitStatus status, bool out_of_memory, std::vector<std::string> log_tail)
+  ProcessFailed(const std::string& message, util::ExitStatus status, bool out_of_memory,
+                std::vector<std::string> log_tail)
       : util::Error(message), status_(status), out_of_memory_(out_of_memory), log_tail_(std::move(log_tail)) {}
   const util::ExitStatus& status() const { return status_; }
   bool out_of_memory() const { return out_of_memory_; }

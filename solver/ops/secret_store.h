@@ -6,10 +6,11 @@
 
 namespace ops {
 
-/// Where a secret's value comes from (`--secret id=…`); read when a step asks for it, never kept in keys, graph or logs.
+/// Where a secret's value comes from (`--secret id=…`); read when a step asks for it, never kept in keys, graph or
+/// logs.
 struct SecretSource {
   bool from_environment = false;
-  std::string location;                ///< file path or variable name
+  std::string location;  ///< file path or variable name
 };
 
 class SecretStore {

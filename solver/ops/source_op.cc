@@ -22,7 +22,8 @@ llb::SourceOp source_of(const llb::Op& op) {
 
 }  // namespace
 
-SourceOp::SourceOp(const OpServices& services, llb::VertexRef vertex) : services_(services), op_(source_of(vertex->op())) {}
+SourceOp::SourceOp(const OpServices& services, llb::VertexRef vertex)
+    : services_(services), op_(source_of(vertex->op())) {}
 
 solver::CacheMap SourceOp::cache_map(solver::OpContext& context) {
   VertexProgress progress(context.progress, context.task);

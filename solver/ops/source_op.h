@@ -5,7 +5,8 @@
 
 namespace ops {
 
-/// A root of the graph. Never looked up: the source itself knows cheaply what is new, and yields a chain of layer ids or a tree.
+/// A root of the graph. Never looked up: the source itself knows cheaply what is new, and yields a chain of layer ids
+/// or a tree.
 class SourceOp final : public solver::Op {
  public:
   SourceOp(const OpServices& services, llb::VertexRef vertex);

@@ -62,7 +62,9 @@ Spool::Item Spool::add(util::Reader& from) {
   item.size = hash.count();
   item.digest = hash.digest();
   auto content = std::make_shared<FileContent>();
-  content->open = [file = file_, offset = end_, size = item.size] { return std::make_unique<PartReader>(file, offset, size); };
+  content->open = [file = file_, offset = end_, size = item.size] {
+    return std::make_unique<PartReader>(file, offset, size);
+  };
   item.content = std::move(content);
   end_ += item.size;
   return item;

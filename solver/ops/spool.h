@@ -10,8 +10,8 @@
 
 namespace ops {
 
-/// Keeps the contents of unpacked archives in one nameless temporary file until the layer has been committed. What it hands
-/// out may outlive it.
+/// Keeps the contents of unpacked archives in one nameless temporary file until the layer has been committed. What it
+/// hands out may outlive it.
 class Spool {
  public:
   /// `directory`: where the file is made; empty = the system's place for temporary files.
@@ -27,7 +27,7 @@ class Spool {
 
  private:
   std::filesystem::path directory_;
-  std::shared_ptr<util::Fd> file_;   // made on first use
+  std::shared_ptr<util::Fd> file_;  // made on first use
   std::uint64_t end_ = 0;
 };
 

@@ -49,7 +49,8 @@ void StepLog::write(int stream, std::string_view data, Clock::time_point now) {
     by_speed = limits_.per_second * std::max<std::int64_t>(seconds, 1);
   }
   const std::int64_t room = std::max<std::int64_t>(0, std::min(by_size, by_speed) - printed_);
-  const std::size_t kept = static_cast<std::size_t>(std::min<std::int64_t>(room, static_cast<std::int64_t>(data.size())));
+  const std::size_t kept =
+      static_cast<std::size_t>(std::min<std::int64_t>(room, static_cast<std::int64_t>(data.size())));
   printed_ += static_cast<std::int64_t>(kept);
   if (kept > 0) emit(stream, data.substr(0, kept));
   if (kept == data.size()) {

@@ -39,8 +39,8 @@ class StepLog {
   Clock::time_point start_;
   std::int64_t printed_ = 0;
   bool clipping_ = false;
-  std::deque<std::string> lines_;   // complete ones
-  std::string last_;                // the line that has no end yet
+  std::deque<std::string> lines_;  // complete ones
+  std::string last_;               // the line that has no end yet
 };
 
 }  // namespace ops

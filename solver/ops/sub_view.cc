@@ -67,7 +67,8 @@ std::vector<util::Mount> mount_part(std::vector<util::Mount> whole, const std::s
   }
   CHECK(mount.type == util::Mount::Type::overlay);
   SubView view = overlay_part(mount.lower, path);
-  if (view.directories.empty() && view.file.empty()) throw util::Error("mount `/" + path + "`: not found in its layers");
+  if (view.directories.empty() && view.file.empty())
+    throw util::Error("mount `/" + path + "`: not found in its layers");
   const bool writable = !mount.upper.empty() && !read_only;
   if (view.file.empty() && (writable || view.directories.size() > 1)) {
     mount.lower = std::move(view.directories);

@@ -28,7 +28,8 @@ util::Digest selections_digest(const cache::Tree& tree, const std::vector<cache:
 
 }  // namespace
 
-std::shared_ptr<const cache::Tree> tree_of(const OpServices& services, const cache::Result& result, std::stop_token stop) {
+std::shared_ptr<const cache::Tree> tree_of(const OpServices& services, const cache::Result& result,
+                                           std::stop_token stop) {
   if (result.tree != nullptr) return result.tree;
   if (result.layers.empty()) return std::make_shared<cache::MemoryTree>();
   return services.layers.tree(result.layers, std::move(stop));
@@ -42,7 +43,8 @@ cache::CommitOptions commit_options(const OpServices& services, const util::Dige
   return options;
 }
 
-cache::LayerId commit_tree(const OpServices& services, const cache::Tree& tree, const std::string& path, std::stop_token stop) {
+cache::LayerId commit_tree(const OpServices& services, const cache::Tree& tree, const std::string& path,
+                           std::stop_token stop) {
   const cache::Match match = match_path(tree, path);
   const std::string name = match.entry.is_directory() ? "" : cache::base_name(match.resolved);
   std::vector<oci::LayerEntry> entries;
@@ -70,8 +72,9 @@ std::vector<std::pair<std::string, std::string>> describe_selection(const cache:
     cache::walk(tree, match, exclude, [&](const std::string&, const oci::LayerEntry& entry) {
       if (stop.stop_requested()) throw util::Cancelled();
       if (entry.is_directory() || ++seen > kMostDescribed) return;
-      const std::string value = entry.is_file() ? (entry.content ? entry.content : tree.content_digest(entry.path)).to_string()
-                                                : "-> " + entry.link_target;
+      const std::string value = entry.is_file()
+                                    ? (entry.content ? entry.content : tree.content_digest(entry.path)).to_string()
+                                    : "-> " + entry.link_target;
       parts.emplace_back("file " + entry.path, value + (entry.mode & 0111 ? " x" : ""));
     });
   }

@@ -17,14 +17,16 @@
 namespace ops {
 
 /// Tree of a result: its own, or that of its chain.
-std::shared_ptr<const cache::Tree> tree_of(const OpServices& services, const cache::Result& result, std::stop_token stop);
+std::shared_ptr<const cache::Tree> tree_of(const OpServices& services, const cache::Result& result,
+                                           std::stop_token stop);
 
 /// The forms in which the layer of a vertex is to be stored.
 cache::CommitOptions commit_options(const OpServices& services, const util::Digest& vertex, bool substitute);
 
-/// Stores what is at `path` of a tree that has no layers as a layer, so that it can be mounted: the content of a directory,
-/// or a file by its name. Equal content is stored once. Throws util::Error when it is not there.
-cache::LayerId commit_tree(const OpServices& services, const cache::Tree& tree, const std::string& path, std::stop_token stop);
+/// Stores what is at `path` of a tree that has no layers as a layer, so that it can be mounted: the content of a
+/// directory, or a file by its name. Equal content is stored once. Throws util::Error when it is not there.
+cache::LayerId commit_tree(const OpServices& services, const cache::Tree& tree, const std::string& path,
+                           std::stop_token stop);
 
 /// Files of a selection with their digests, for key summaries; nothing when they are very many.
 std::vector<std::pair<std::string, std::string>> describe_selection(const cache::Tree& tree,

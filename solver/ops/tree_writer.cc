@@ -18,7 +18,9 @@
 namespace ops {
 namespace {
 
-[[noreturn]] void throw_create(const std::string& path) { util::throw_errno("create `" + path + "`"); }
+[[noreturn]] void throw_create(const std::string& path) {
+  util::throw_errno("create `" + path + "`");
+}
 
 timespec to_timespec(util::Nanoseconds time) {
   timespec value{time / 1'000'000'000, time % 1'000'000'000};
@@ -64,7 +66,8 @@ bool create(int root, const cache::Tree& tree, const oci::LayerEntry& entry) {
     case util::FileType::socket:
       return false;
     default:
-      if (mknodat(root, path.c_str(), node_type(entry.type) | 0600, makedev(entry.device_major, entry.device_minor)) == 0) {
+      if (mknodat(root, path.c_str(), node_type(entry.type) | 0600, makedev(entry.device_major, entry.device_minor)) ==
+          0) {
         return true;
       }
       if (errno == EPERM) return false;

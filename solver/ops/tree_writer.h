@@ -7,8 +7,8 @@
 
 namespace ops {
 
-/// Writes everything in `tree` into the existing directory `to`, with owners, modes, times and attributes. Device nodes are left
-/// out where they cannot be made. Throws util::Error, Cancelled.
+/// Writes everything in `tree` into the existing directory `to`, with owners, modes, times and attributes. Device nodes
+/// are left out where they cannot be made. Throws util::Error, Cancelled.
 void write_tree(const cache::Tree& tree, const std::filesystem::path& to, std::stop_token stop);
 
 /// Owner and mode of a directory or file. Throws util::SystemError.

@@ -56,7 +56,7 @@ class Unpacker {
 
   void add(const util::TarEntry& member, util::Reader& content) {
     const std::string relative = member_path(member.path);
-    if (relative.empty()) return;   // the destination itself keeps what it has
+    if (relative.empty()) return;  // the destination itself keeps what it has
     const std::string path = place(relative);
     const std::optional<oci::LayerEntry> existing = plan_.find(path);
     const bool is_directory = member.type == util::FileType::directory && !member.hard_link;
@@ -73,7 +73,8 @@ class Unpacker {
   }
 
  private:
-  /// Path of the plan for a member: its directories are made, links in them followed as if the destination were the root.
+  /// Path of the plan for a member: its directories are made, links in them followed as if the destination were the
+  /// root.
   std::string place(const std::string& relative) {
     const std::string parent = resolved(cache::parent_path(relative), true);
     plan_.make_directories(parent, implied_, DirectoryTime::of_content);
@@ -84,13 +85,16 @@ class Unpacker {
     return cache::join_path(destination_, cache::resolve_path(Below(plan_, destination_), relative, follow_last));
   }
 
-  std::string link_target(const util::TarEntry& member) const { return resolved(member_path(member.link_target), false); }
+  std::string link_target(const util::TarEntry& member) const {
+    return resolved(member_path(member.link_target), false);
+  }
 
   void add_hard_link(const util::TarEntry& member, const std::string& path) {
     const std::string target = link_target(member);
     std::optional<oci::LayerEntry> entry = plan_.find(target);
     if (!entry || entry->is_directory()) {
-      throw util::Error("member `" + member.path + "` is a hard link to `" + member.link_target + "`, which is not there");
+      throw util::Error("member `" + member.path + "` is a hard link to `" + member.link_target +
+                        "`, which is not there");
     }
     if (entry->is_file()) {
       plan_.link(target, path);
@@ -132,7 +136,7 @@ class Unpacker {
   std::string destination_;
   std::optional<UserIds> owner_;
   Spool& spool_;
-  oci::LayerEntry implied_;   // metadata of directories that the archive implies
+  oci::LayerEntry implied_;  // metadata of directories that the archive implies
 };
 
 }  // namespace

@@ -31,7 +31,7 @@ class FakeExecutor final : public executor::Executor {
   Behaviour behaviour;
 
  private:
-  std::mutex mutex_;   // guards calls_
+  std::mutex mutex_;  // guards calls_
   std::vector<Call> calls_;
 };
 

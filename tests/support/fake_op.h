@@ -45,9 +45,9 @@ class Gate {
 
 /// What the op of one vertex does; the vertex is found by its name.
 struct FakeBehaviour {
-  std::string key;                       ///< of the op; empty = the vertex's name
+  std::string key;  ///< of the op; empty = the vertex's name
   bool cacheable = true;
-  std::string selector;                  ///< of every input
+  std::string selector;  ///< of every input
   /// Content digest of input `i`, for those that have a function here.
   std::map<std::size_t, std::function<util::Digest(const solver::Result&)>> contents;
   cache::KeySummary summary;
@@ -103,8 +103,8 @@ class FakeOps {
     return behaviour;
   }
 
-  std::map<std::string, FakeBehaviour> behaviours_;   // not changed while a solve runs
-  mutable std::mutex mutex_;                           // guards the counters
+  std::map<std::string, FakeBehaviour> behaviours_;  // not changed while a solve runs
+  mutable std::mutex mutex_;                         // guards the counters
   std::map<std::string, int> execs_, maps_;
   std::vector<std::string> order_;
   std::atomic<int> running_{0}, most_{0};
@@ -134,7 +134,9 @@ inline solver::CacheMap FakeOps::Op::cache_map(solver::OpContext&) {
     solver::CacheDep dep;
     dep.selector = behaviour.selector;
     if (const auto content = behaviour.contents.find(i); content != behaviour.contents.end()) {
-      dep.content_digest = [digest = content->second](const solver::Result& input, std::stop_token) { return digest(input); };
+      dep.content_digest = [digest = content->second](const solver::Result& input, std::stop_token) {
+        return digest(input);
+      };
     }
     map.deps.push_back(std::move(dep));
   }

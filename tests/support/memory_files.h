@@ -10,7 +10,8 @@
 namespace test {
 
 /// Entries for trees in memory, with the metadata that a test does not care about filled in.
-inline oci::LayerEntry file(const std::string& path, std::uint32_t mode = 0644, std::uint32_t uid = 0, std::uint32_t gid = 0) {
+inline oci::LayerEntry file(const std::string& path, std::uint32_t mode = 0644, std::uint32_t uid = 0,
+                            std::uint32_t gid = 0) {
   oci::LayerEntry entry;
   entry.path = path;
   entry.mode = mode;
@@ -40,11 +41,12 @@ inline std::string show(const oci::LayerEntry& entry) {
   if (entry.type == util::FileType::symlink) return "l " + entry.path + " -> " + entry.link_target;
   char mode[8];
   std::snprintf(mode, sizeof mode, "%o", entry.mode);
-  const char* kind = entry.kind == Kind::opaque                     ? "o "
-                     : entry.type == util::FileType::directory      ? "d "
-                     : entry.type == util::FileType::regular        ? "f "
-                                                                    : "? ";
-  return kind + std::string(mode) + " " + std::to_string(entry.uid) + ":" + std::to_string(entry.gid) + " " + entry.path;
+  const char* kind = entry.kind == Kind::opaque                ? "o "
+                     : entry.type == util::FileType::directory ? "d "
+                     : entry.type == util::FileType::regular   ? "f "
+                                                               : "? ";
+  return kind + std::string(mode) + " " + std::to_string(entry.uid) + ":" + std::to_string(entry.gid) + " " +
+         entry.path;
 }
 inline std::vector<std::string> show(const std::vector<oci::LayerEntry>& entries) {
   std::vector<std::string> lines;

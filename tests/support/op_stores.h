@@ -17,7 +17,9 @@
 namespace test {
 
 /// Layers belong to root: tests that store them cannot run as somebody else.
-inline bool can_store_layers() { return geteuid() == 0; }
+inline bool can_store_layers() {
+  return geteuid() == 0;
+}
 
 /// Real stores in a directory of their own, snapshots by copies, and an executor that runs nothing.
 struct OpStores {

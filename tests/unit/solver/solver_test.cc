@@ -287,7 +287,9 @@ TEST_CASE("the vertex with the longest way to the root runs first") {
   });
   build.run(build.ops.vertex("top", inputs));
   const std::vector<std::string> order = build.ops.order();
-  const auto place = [&](const std::string& name) { return std::find(order.begin(), order.end(), name) - order.begin(); };
+  const auto place = [&](const std::string& name) {
+    return std::find(order.begin(), order.end(), name) - order.begin();
+  };
   CHECK(place("deep") < place("flat1"));
 }
 
@@ -314,8 +316,8 @@ TEST_CASE("a miss is explained on demand by what changed since the last time") {
     build.run(root);
     for (const auto& log : build.progress.all<util::TaskLog>(root->digest())) texts.push_back(log.data);
   }
-  CHECK(texts == std::vector<std::string>{"cache miss: never built before\n",
-                                          "cache miss: argument VERSION changed: 1 -> 2\n"});
+  CHECK(texts ==
+        std::vector<std::string>{"cache miss: never built before\n", "cache miss: argument VERSION changed: 1 -> 2\n"});
 }
 
 TEST_CASE("a chain of ten thousand vertices is solved, and from the cache within a second") {
@@ -334,7 +336,7 @@ TEST_CASE("a chain of ten thousand vertices is solved, and from the cache within
     CHECK(build.ops.all_execs() == (cached ? 0 : 10000));
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
     MESSAGE("cached: ", cached, ", ", milliseconds, " ms");
-    if (cached) CHECK(took < std::chrono::seconds(5));   // generous: the machine may be busy
+    if (cached) CHECK(took < std::chrono::seconds(5));  // generous: the machine may be busy
   }
 }
 

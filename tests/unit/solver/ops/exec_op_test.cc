@@ -38,13 +38,17 @@ llb::MountSpec mount(llb::MountType type, const std::string& target) {
   spec.target = target;
   return spec;
 }
-llb::VertexRef context_vertex() { return llb::make_vertex(llb::LocalSource{"context", "/context", {}}, {}, {}); }
+llb::VertexRef context_vertex() {
+  return llb::make_vertex(llb::LocalSource{"context", "/context", {}}, {}, {});
+}
 Result context_with(const std::vector<std::pair<std::string, std::string>>& files) {
   auto tree = std::make_shared<cache::MemoryTree>();
   for (const auto& [path, content] : files) tree->add(test::file(path), content);
   return {{}, tree};
 }
-std::filesystem::path root_of(const Call& call) { return call.plan.root.at(0).source; }
+std::filesystem::path root_of(const Call& call) {
+  return call.plan.root.at(0).source;
+}
 
 }  // namespace
 
@@ -111,7 +115,8 @@ TEST_CASE("the process gets its environment, user, limits and network") {
   op.extra_hosts = {{"h", "1.2.3.4"}};
   stores.run(exec_vertex(op), {{}});
   const executor::ProcessSpec& process = stores.executor.calls().at(0).process;
-  CHECK(process.env == Lines{"A=1", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "http_proxy=p"});
+  CHECK(process.env ==
+        Lines{"A=1", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "http_proxy=p"});
   CHECK(process.user == "u");
   CHECK(process.cwd == "/w");
   CHECK(process.network == executor::NetworkMode::none);
@@ -146,12 +151,14 @@ TEST_CASE("secrets and sockets are handed to the sandbox, missing ones matter on
 
   missing.required = true;
   op.mounts = {missing};
-  CHECK_THROWS_WITH_AS(stores.run(exec_vertex(op), {{}}), "secret `none` is required by this step and was not given", util::Error);
+  CHECK_THROWS_WITH_AS(stores.run(exec_vertex(op), {{}}), "secret `none` is required by this step and was not given",
+                       util::Error);
   llb::MountSpec agent = mount(llb::MountType::ssh, "");
   agent.id = "other";
   agent.required = true;
   op.mounts = {agent};
-  CHECK_THROWS_WITH_AS(stores.run(exec_vertex(op), {{}}), "ssh agent `other` is required by this step and was not given", util::Error);
+  CHECK_THROWS_WITH_AS(stores.run(exec_vertex(op), {{}}),
+                       "ssh agent `other` is required by this step and was not given", util::Error);
 }
 
 TEST_CASE("secret values are in no key, no summary and no error") {
@@ -344,5 +351,6 @@ TEST_CASE("the key of a step sees mounted files by content and its root as a who
   const auto digest = [&](const Result& input) { return map.deps[1].content_digest(input, {}); };
   CHECK(digest(context_with({{"a", "1"}})) == digest(context_with({{"a", "1"}, {"b", ""}})));
   CHECK(digest(context_with({{"a", "1"}})) != digest(context_with({{"a", "2"}})));
-  CHECK(std::count(map.summary.parts.begin(), map.summary.parts.end(), std::pair<std::string, std::string>{"env A", "1"}) == 1);
+  CHECK(std::count(map.summary.parts.begin(), map.summary.parts.end(),
+                   std::pair<std::string, std::string>{"env A", "1"}) == 1);
 }

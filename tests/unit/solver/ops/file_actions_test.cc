@@ -65,8 +65,8 @@ TEST_CASE("a file is copied into a directory that exists or is named by a slash"
 
 TEST_CASE("of a directory the contents are copied, the destination made by it belongs to root") {
   Scene scene = scene_with_sources();
-  CHECK(scene.layer(copy("d", "/t")) == Lines{"d 755 0:0 t", "f 600 5:6 t/b.txt", "d 750 3:4 t/e", "f 755 0:0 t/e/c.sh",
-                                              "l t/up -> ../a.txt"});
+  CHECK(scene.layer(copy("d", "/t")) ==
+        Lines{"d 755 0:0 t", "f 600 5:6 t/b.txt", "d 750 3:4 t/e", "f 755 0:0 t/e/c.sh", "l t/up -> ../a.txt"});
   CHECK(scene.plan->find("t")->mtime == test::file("").mtime);
 }
 
@@ -94,7 +94,8 @@ TEST_CASE("files replace files and links, directories and other things do not re
   scene.base->add(test::file("t/e"), "not a directory");
   scene.base->add(test::symlink("u/b.txt", "/etc"));
   scene.base->add(test::directory("v/b.txt"));
-  CHECK_THROWS_WITH_AS(scene.layer(copy("d", "/t")), "cannot copy a directory onto `/t/e`, which is not a directory", util::Error);
+  CHECK_THROWS_WITH_AS(scene.layer(copy("d", "/t")), "cannot copy a directory onto `/t/e`, which is not a directory",
+                       util::Error);
   CHECK_THROWS_WITH_AS(scene.layer(copy("d", "/t/e")), "cannot copy a directory onto `/t/e`, which is not a directory",
                        util::Error);
   CHECK_THROWS_WITH_AS(scene.layer(copy("d", "/v")), "cannot replace directory `/v/b.txt` with a file", util::Error);
@@ -107,7 +108,8 @@ TEST_CASE("links in the destination are followed inside the root, a dangling one
   Scene scene = scene_with_sources();
   scene.base->add(test::symlink("src", "/real/place"));
   scene.base->add(test::symlink("file", "../../target"));
-  CHECK(scene.layer(copy("a.txt", "/src/")) == Lines{"d 755 0:0 real", "d 755 0:0 real/place", "f 640 3:4 real/place/a.txt"});
+  CHECK(scene.layer(copy("a.txt", "/src/")) ==
+        Lines{"d 755 0:0 real", "d 755 0:0 real/place", "f 640 3:4 real/place/a.txt"});
   scene.apply(copy("a.txt", "/file"));
   CHECK(scene.plan->find("target")->is_file());
 }
@@ -143,7 +145,8 @@ TEST_CASE("with parents the path is kept, directories on the way are like in the
   Scene scene = scene_with_sources();
   llb::CopyAction action = copy("d/e/c.sh", "/out/");
   action.parents = true;
-  CHECK(scene.layer(action) == Lines{"d 755 0:0 out", "d 711 3:4 out/d", "d 750 3:4 out/d/e", "f 755 0:0 out/d/e/c.sh"});
+  CHECK(scene.layer(action) ==
+        Lines{"d 755 0:0 out", "d 711 3:4 out/d", "d 750 3:4 out/d/e", "f 755 0:0 out/d/e/c.sh"});
   Scene pivot = scene_with_sources();
   action.source = "d/./e/c.sh";
   CHECK(pivot.layer(action) == Lines{"d 755 0:0 out", "d 750 3:4 out/e", "f 755 0:0 out/e/c.sh"});
@@ -159,8 +162,9 @@ TEST_CASE("chown and chmod reach everything copied and the directories made on t
   llb::CopyAction action = copy("d", "/opt/n/t");
   action.owner = llb::Owner{"u"};
   action.mode = "u=rwX,go=";
-  CHECK(scene.layer(action) == Lines{"d 700 0:0 opt", "d 700 10:11 opt/n", "d 700 10:11 opt/n/t", "f 600 10:11 opt/n/t/b.txt",
-                                     "d 700 10:11 opt/n/t/e", "f 700 10:11 opt/n/t/e/c.sh", "l opt/n/t/up -> ../a.txt"});
+  CHECK(scene.layer(action) == Lines{"d 700 0:0 opt", "d 700 10:11 opt/n", "d 700 10:11 opt/n/t",
+                                     "f 600 10:11 opt/n/t/b.txt", "d 700 10:11 opt/n/t/e", "f 700 10:11 opt/n/t/e/c.sh",
+                                     "l opt/n/t/up -> ../a.txt"});
   action.owner = llb::Owner{"nosuch"};
   CHECK_THROWS_AS(scene.layer(action), util::Error);
   action.owner.reset();

@@ -18,7 +18,9 @@ llb::CopyAction copy(const std::string& source, const std::string& destination, 
   action.destination = destination;
   return action;
 }
-llb::VertexRef context_vertex() { return llb::make_vertex(llb::LocalSource{"context", "/context", {}}, {}, {}); }
+llb::VertexRef context_vertex() {
+  return llb::make_vertex(llb::LocalSource{"context", "/context", {}}, {}, {});
+}
 llb::VertexRef file_vertex(std::vector<llb::FileAction> actions, std::vector<llb::VertexRef> inputs) {
   llb::VertexMeta meta;
   meta.instruction = "COPY";

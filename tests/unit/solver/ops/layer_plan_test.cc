@@ -29,7 +29,9 @@ FileContentRef content(const std::string& text) {
   return made;
 }
 
-std::string read(const LayerPlan& plan, const std::string& path) { return util::read_all(*plan.open(path)); }
+std::string read(const LayerPlan& plan, const std::string& path) {
+  return util::read_all(*plan.open(path));
+}
 
 }  // namespace
 

@@ -12,7 +12,8 @@ using Lines = std::vector<std::string>;
 
 namespace {
 
-util::TarEntry member(const std::string& path, util::FileType type = util::FileType::regular, std::uint32_t mode = 0644) {
+util::TarEntry member(const std::string& path, util::FileType type = util::FileType::regular,
+                      std::uint32_t mode = 0644) {
   util::TarEntry entry;
   entry.path = path;
   entry.type = type;
@@ -84,8 +85,8 @@ TEST_CASE("compressed archives are recognised by their magic") {
 
 TEST_CASE("what is no archive is left to be copied") {
   Scene scene;
-  for (const std::string& text : {std::string("text"), std::string(), std::string(5000, 'x'), std::string("\x1f\x8b broken"),
-                                  std::string(1024, '\0')}) {
+  for (const std::string& text : {std::string("text"), std::string(), std::string(5000, 'x'),
+                                  std::string("\x1f\x8b broken"), std::string(1024, '\0')}) {
     CHECK_FALSE(scene.unpack(text));
   }
   CHECK(scene.plan.entries().empty());
@@ -109,7 +110,8 @@ TEST_CASE("directories on the way are followed through absolute links inside the
   scene.base->add(test::directory("run"));
   scene.base->add(test::symlink("var/run", "/run"));
   CHECK(scene.unpack(archive({member("var/run/act/f"), link("var/run/act/g", "var/run/act/f", true)}), "/"));
-  CHECK(show(scene.plan.entries()) == Lines{"d 755 0:0 run", "d 755 0:0 run/act", "f 644 3:4 run/act/f", "h run/act/g = run/act/f"});
+  CHECK(show(scene.plan.entries()) ==
+        Lines{"d 755 0:0 run", "d 755 0:0 run/act", "f 644 3:4 run/act/f", "h run/act/g = run/act/f"});
 }
 
 TEST_CASE("an owner overrides those of the archive and of implied directories") {
