@@ -56,8 +56,11 @@ bool serve_one() {
     close(kServerSocket);
     run_init(sort_out(std::move(received)));
   }
+  int error = errno;
+  // Before the answer: when the builder sees the init's end, no one else holds the other ends of its pipes.
+  received.clear();
   if (child < 0) {
-    reply.error = errno;
+    reply.error = error;
     return send_packet(kServerSocket, &reply, sizeof reply, {});
   }
   util::Fd owned(pidfd);

@@ -1,10 +1,14 @@
 #include "executor/launcher.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,15 +28,47 @@ union ControlBuffer {
   struct cmsghdr aligned;
 };
 
-/// This program, through a read-only mount that only exists as a descriptor: a step that gets hold of /proc/PID/exe of
-/// the init must not be able to write to the program of the host.
-util::Fd open_own_program() {
-  util::Fd fd(open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
-  if (!fd) return {};
+bool is_own_program(int fd) {
+  struct stat own = {}, other = {};
+  return stat("/proc/self/exe", &own) == 0 && fstat(fd, &other) == 0 && own.st_dev == other.st_dev &&
+         own.st_ino == other.st_ino;
+}
+
+/// A read-only mount of it that only exists as a descriptor. By its path: what /proc/self/exe leads to is in the mount
+/// namespace that the program was started in. Invalid when the path leads to another file by now.
+util::Fd mount_own_program() {
+  char path[PATH_MAX];
+  ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+  if (length <= 0) return {};
+  path[length] = '\0';
+  util::Fd fd(open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (!fd || !is_own_program(fd.get())) return {};
   struct mount_attr change = {};
   change.attr_set = MOUNT_ATTR_RDONLY;
   if (mount_setattr(fd.get(), "", AT_EMPTY_PATH, &change, sizeof change) != 0) return {};
   return fd;
+}
+
+/// A copy of it in memory that cannot be changed.
+util::Fd copy_own_program() {
+  util::Fd from = util::open_file("/proc/self/exe", O_RDONLY);
+  util::Fd to(memfd_create(kInitName, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!to) util::throw_errno("start the sandbox's server");
+  ssize_t copied;
+  do {
+    copied = sendfile(to.get(), from.get(), nullptr, 1u << 30);
+  } while (copied > 0);
+  if (copied < 0 || fcntl(to.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
+    util::throw_errno("start the sandbox's server");
+  }
+  return to;
+}
+
+/// This program in a form that cannot be written to: a step that gets hold of /proc/PID/exe of the init, or of the
+/// process that is about to exec, must not be able to change the program of the host.
+util::Fd open_own_program() {
+  util::Fd fd = mount_own_program();
+  return fd ? std::move(fd) : copy_own_program();
 }
 
 class SpawnSettings {
@@ -146,10 +182,8 @@ void Launcher::start() {
     theirs = std::move(moved);
   }
   util::Fd program = open_own_program();
-  std::string path = program ? "/proc/self/fd/" + std::to_string(program.get()) : "/proc/self/exe";
   SpawnSettings settings(theirs.get());
-  int error = settings.spawn(&server_, path.c_str());
-  if (error != 0 && program) error = settings.spawn(&server_, "/proc/self/exe");
+  int error = settings.spawn(&server_, ("/proc/self/fd/" + std::to_string(program.get())).c_str());
   if (error != 0) {
     server_ = -1;
     util::SystemError failure("start the sandbox's server (`/proc/self/exe`)", error);

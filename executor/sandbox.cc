@@ -157,10 +157,12 @@ bool RunningSandbox::pump(const ProcessIo& io, int stop_event) {
 }
 
 std::optional<InitReport> RunningSandbox::report() {
-  try {
-    return decode_report(util::read_to_end(report_.get(), 1u << 20));
-  } catch (const util::SystemError&) {
-    return std::nullopt;
+  std::string said;
+  for (;;) {
+    ssize_t length = read(report_.get(), buffer_.data(), buffer_.size());
+    if (length < 0 && errno == EINTR) continue;
+    if (length <= 0) return decode_report(said);
+    said.append(buffer_.data(), static_cast<std::size_t>(length));
   }
 }
 
