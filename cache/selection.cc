@@ -10,7 +10,8 @@ namespace cache {
 namespace {
 
 [[noreturn]] void throw_not_found(const Tree& tree, const std::string& named, const std::string& resolved) {
-  util::Error error("\"/" + util::clean_relative(named) + "\": not found");
+  const std::string place = tree.place();
+  util::Error error("\"/" + util::clean_relative(named) + "\": not found" + (place.empty() ? "" : " in " + place));
   // The first component that is missing says more than the whole path.
   std::string parent;
   std::string missing;
@@ -20,7 +21,7 @@ namespace {
     parent = join_path(parent, part);
   }
   if (std::optional<std::string> why = tree.hidden_by(resolved)) {
-    error.set_hint(*why);
+    error.set_hint("it exists, but rule `" + *why + "` of the ignore file excludes it");
   } else if (std::optional<std::string> near = util::suggest(missing, tree.list(parent))) {
     error.set_hint("did you mean `" + join_path(parent, *near) + "`?");
   }

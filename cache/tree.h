@@ -26,7 +26,9 @@ class Tree {
   virtual std::unique_ptr<util::Reader> open(const std::string& path) const = 0;
   /// sha256 of a regular file's content, remembered where that is safe. Throws util::Error.
   virtual util::Digest content_digest(const std::string& path) const = 0;
-  /// Why something that people expect is not there (a .dockerignore rule, for local trees); for error hints.
+  /// What the tree is, for error messages: "directory `/src/app`"; empty when there is nothing to say.
+  virtual std::string place() const { return {}; }
+  /// The ignore rule that hides something which is there otherwise; for error hints.
   virtual std::optional<std::string> hidden_by(const std::string& path) const {
     (void)path;
     return std::nullopt;

@@ -90,9 +90,11 @@ TEST_CASE("what is written into a layer directory is found by a scan") {
   for (std::size_t i = 0; i != found.size(); ++i) {
     CAPTURE(found[i].path);
     if (found[i].kind == oci::LayerEntry::Kind::whiteout) continue;
-    CHECK(found[i].mode == output.entries[i].mode);
-    CHECK(found[i].uid == output.entries[i].uid);
-    CHECK(found[i].gid == output.entries[i].gid);
+    if (cache::directory_form().keeps_owners) {
+      CHECK(found[i].mode == output.entries[i].mode);
+      CHECK(found[i].uid == output.entries[i].uid);
+      CHECK(found[i].gid == output.entries[i].gid);
+    }
     CHECK(found[i].mtime == output.entries[i].mtime);
     CHECK(found[i].xattrs == output.entries[i].xattrs);
     CHECK(found[i].link_target == output.entries[i].link_target);
