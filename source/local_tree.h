@@ -31,6 +31,7 @@ class LocalTree final : public cache::Tree {
   std::vector<std::string> list(const std::string& path) const override;
   std::unique_ptr<util::Reader> open(const std::string& path) const override;
   util::Digest content_digest(const std::string& path) const override;
+  std::string place() const override { return "directory `" + name_ + "`"; }
   std::optional<std::string> hidden_by(const std::string& path) const override;
 
  private:

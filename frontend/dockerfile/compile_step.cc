@@ -9,18 +9,12 @@ namespace dockerfile {
 std::string Step::expand(std::string_view word, bool heredoc_body) {
   ExpandOptions options{.escape = context.dockerfile.escape};
   if (heredoc_body) options = {.escape = '\\', .heredoc_body = true};
-  try {
-    Expansion expansion = dockerfile::expand(word, state.environment, options);
-    std::erase_if(expansion.undefined, [&](const std::string& name) {
-      return std::any_of(state.args.begin(), state.args.end(), [&](const BuildArg& arg) { return arg.name == name; });
-    });
-    lint_undefined_variables(context.lint, *command.instruction, command.range, expansion.undefined, state.environment);
-    return std::move(expansion.text);
-  } catch (util::Error& error) {
-    // The word of a here-document may be long.
-    if (!heredoc_body) error.add_context(fmt::format("expand `{}`", word));
-    throw;
-  }
+  Expansion expansion = dockerfile::expand(word, state.environment, options);
+  std::erase_if(expansion.undefined, [&](const std::string& name) {
+    return std::any_of(state.args.begin(), state.args.end(), [&](const BuildArg& arg) { return arg.name == name; });
+  });
+  lint_undefined_variables(context.lint, *command.instruction, command.range, expansion.undefined, state.environment);
+  return std::move(expansion.text);
 }
 
 std::string Step::text() const {

@@ -35,6 +35,7 @@ class LayerPlan final : public cache::Tree {
   std::unique_ptr<util::Reader> open(const std::string& path) const override;
   util::Digest content_digest(const std::string& path) const override;
   std::optional<std::string> hidden_by(const std::string& path) const override { return base_->hidden_by(path); }
+  std::string place() const override { return base_->place(); }
 
   /// Adds or replaces a file, link or device; or a directory, which keeps what is in it. Parent directories must exist;
   /// those of the base become part of the layer as they are. What is replaced must not be a directory by something else

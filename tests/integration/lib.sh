@@ -1,6 +1,8 @@
 # Sourced by the tests. $BUILDER, $BASES (OCI layouts busybox and debian), $WORK (fresh directory, the current one), $SOURCE_ROOT.
 set -euo pipefail
 export BUILDER_ROOT=$WORK/store
+export XDG_RUNTIME_DIR=$WORK/runtime
+mkdir -p -m 700 "$XDG_RUNTIME_DIR"
 unset BUILDKIT_PROGRESS SOURCE_DATE_EPOCH DOCKER_CONFIG
 
 fail() { echo "FAIL: $*" >&2; exit 1; }

@@ -15,7 +15,9 @@ if [ "$who" = user ] && [ "$(id -u)" = 0 ]; then
   grep -q "^$user:" /etc/subgid || usermod --add-subgids 300000-365535 "$user"
   exec 9>&-
 fi
-WORK=$(mktemp -d "${TMPDIR:-/var/tmp}/builder-it-XXXXXX")
+# Lower case only: podman makes an image name of the path.
+WORK=${TMPDIR:-/var/tmp}/builder-it-$(basename "$script" _test.sh | tr -d _)-$who-$$
+mkdir "$WORK"
 chmod 755 "$WORK"
 run=(bash "$script")
 if [ "$who" = user ] && [ "$(id -u)" = 0 ]; then
