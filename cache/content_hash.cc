@@ -1,9 +1,8 @@
 #include "cache/content_hash.h"
 
-#include <tbb/parallel_for.h>
-
 #include <vector>
 
+#include "cache/parallel.h"
 #include "cache/selection.h"
 #include "oci/layer.h"
 #include "util/error.h"
@@ -85,13 +84,11 @@ util::Digest content_digest(const Tree& tree, const PathSelection& selection, st
     });
     ends.push_back(items.size());
   }
-  tbb::parallel_for(tbb::blocked_range<std::size_t>(0, items.size(), 16), [&](const auto& range) {
-    for (std::size_t i = range.begin(); i != range.end(); ++i) {
-      oci::LayerEntry& entry = items[i].entry;
-      if (!entry.is_file() || entry.content) continue;
-      if (stop.stop_requested()) throw util::Cancelled();
-      entry.content = tree.content_digest(entry.path);
-    }
+  parallel_for(items.size(), [&](std::size_t i) {
+    oci::LayerEntry& entry = items[i].entry;
+    if (!entry.is_file() || entry.content) return;
+    if (stop.stop_requested()) throw util::Cancelled();
+    entry.content = tree.content_digest(entry.path);
   });
   util::Hasher hasher("content/1");
   std::size_t item = 0;

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <tbb/parallel_for.h>
 #include <unistd.h>
 
 #include <map>
@@ -14,6 +13,7 @@
 
 #include "cache/layer_directory.h"
 #include "cache/overlay_snapshotter.h"
+#include "cache/parallel.h"
 #include "cache/selection.h"
 #include "util/error.h"
 #include "util/fs.h"
@@ -55,7 +55,7 @@ void copy_tree(const Tree& tree, const std::filesystem::path& directory, std::st
     bool linked = target && target->is_file() && target->hard_link.empty() && target->content == entry.content;
     (linked ? links : files).push_back(&entry);
   }
-  tbb::parallel_for(std::size_t{0}, files.size(), [&](std::size_t i) {
+  parallel_for(files.size(), [&](std::size_t i) {
     if (stop.stop_requested()) throw util::Cancelled();
     std::unique_ptr<util::Reader> content = tree.open(files[i]->path);
     writer.write_file(*files[i], *content);

@@ -1,13 +1,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <tbb/parallel_for.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "cache/layer_store.h"
 #include "cache/layer_store_state.h"
+#include "cache/parallel.h"
 #include "util/check.h"
 #include "util/error.h"
 #include "util/stats.h"
@@ -85,7 +85,7 @@ void for_each_file(Entries& entries, std::stop_token stop, F&& f) {
   for (oci::LayerEntry& entry : entries) {
     if (is_content(entry)) files.push_back(&entry);
   }
-  tbb::parallel_for(std::size_t{0}, files.size(), [&](std::size_t i) {
+  parallel_for(files.size(), [&](std::size_t i) {
     if (stop.stop_requested()) throw util::Cancelled();
     f(*files[i]);
   });

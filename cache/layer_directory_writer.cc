@@ -103,7 +103,9 @@ void LayerDirectoryWriter::add(oci::LayerEntry entry, util::Reader* content) {
   note(std::move(entry));
 }
 
-void LayerDirectoryWriter::add_opaque_marker(const std::string& path) { make_opaque(resolve_parents(path)); }
+void LayerDirectoryWriter::add_opaque_marker(const std::string& path) {
+  make_opaque(resolve_parents(path));
+}
 
 void LayerDirectoryWriter::make_parents(const std::string& path) {
   parent_fd(path);

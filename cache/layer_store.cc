@@ -69,7 +69,8 @@ std::optional<BlobRow> LayerStore::State::find_blob_row(const LayerId& id, const
   {
     auto shared = memory.lock();
     const auto own = shared->packed_here.find(id);
-    if (own != shared->packed_here.end() && fits(own->second) && content.contains(own->second.digest)) return own->second;
+    if (own != shared->packed_here.end() && fits(own->second) && content.contains(own->second.digest))
+      return own->second;
   }
   for (BlobRow& row : records.layer_blobs(id)) {
     if (!content.contains(row.digest)) continue;
