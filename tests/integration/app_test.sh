@@ -7,8 +7,8 @@ cp -r "$SOURCE_ROOT/examples/node-app" "$WORK/node-app"
 # This machine's certificate authorities have to be known in the sandbox too: a base image with them, made with builder itself.
 context base <<'DOCKERFILE'
 FROM debian:bookworm
-COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
+COPY ca-certificates.crt /etc/ssl/extra-ca.crt
+ENV NODE_EXTRA_CA_CERTS=/etc/ssl/extra-ca.crt
 DOCKERFILE
 cp /etc/ssl/certs/ca-certificates.crt .
 build -o type=oci,dest="$WORK/base.oci",tar=false -t base:latest .
