@@ -156,6 +156,7 @@ std::vector<Output> prepare_outputs(const BuildOptions& options, const dockerfil
     output.request.names = tags;
     for (const std::string& name : spec.names) output.request.names.push_back(oci::Reference::parse(name));
     for (const oci::Platform& platform : request.platforms) output.request.images.push_back({platform, {}, {}, 0, {}});
+    output.request.index = request.multi_platform;
     output.exporter = exporter::make_exporter(spec, services);
     output.request.output = std::move(spec);
     output.exporter->check(output.request);

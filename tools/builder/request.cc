@@ -31,6 +31,14 @@ std::map<std::string, std::string> build_args(const BuildOptions& options) {
   return args;
 }
 
+/// Whether a build argument is given and one of Go's words for true.
+bool is_true(const std::map<std::string, std::string>& args, const std::string& name) {
+  const auto found = args.find(name);
+  if (found == args.end()) return false;
+  const std::string& value = found->second;
+  return value == "1" || value == "t" || value == "T" || value == "true" || value == "TRUE" || value == "True";
+}
+
 std::vector<oci::Platform> platforms(const BuildOptions& options) {
   std::vector<oci::Platform> result;
   for (const std::string& list : options.platforms) {
@@ -105,7 +113,7 @@ dockerfile::FrontendRequest make_frontend_request(const BuildOptions& options, c
   request.target = options.target;
   request.platforms = platforms(options);
   request.implicit_platform = options.platforms.empty();
-  request.multi_platform = request.platforms.size() > 1;
+  request.multi_platform = request.platforms.size() > 1 || is_true(request.build_args, "BUILDKIT_MULTI_PLATFORM");
   for (const std::string& text : options.labels) {
     auto [name, value] = key_value(text);
     request.labels[name] = value.value_or("");
