@@ -87,6 +87,20 @@ TEST_CASE("arguments hold from their line on, also in stages built on this one")
   CHECK(test::history(test::compile("FROM scratch AS a\nARG V=1\nFROM scratch\nENV z=$V")) == Strings{"ENV z="});
 }
 
+TEST_CASE("an argument that no stage declares changes nothing, a declared one what comes after it") {
+  const std::string text = "FROM busybox\nRUN one\nARG A\nRUN two";
+  const auto plain = test::compile(text);
+  auto request = test::request();
+  request.build_args = {{"B", "x"}};
+  const auto undeclared = test::compile(text, request);
+  CHECK(undeclared.root->digest() == plain.root->digest());
+  CHECK(test::history(undeclared) == test::history(plain));
+  request.build_args = {{"A", "x"}};
+  const auto declared = test::compile(text, request);
+  CHECK(declared.root->digest() != plain.root->digest());
+  CHECK(declared.root->inputs().at(0)->digest() == plain.root->inputs().at(0)->digest());
+}
+
 TEST_CASE("ENTRYPOINT drops a CMD that is not of this stage") {
   CHECK_FALSE(busybox("ENTRYPOINT [\"a\"]").config.cmd);
   CHECK(busybox("CMD [\"c\"]\nENTRYPOINT [\"a\"]").config.cmd == Strings{"c"});

@@ -97,6 +97,12 @@ TEST_CASE("--from takes a stage by name or number, or an image") {
   CHECK(test::compile("FROM busybox\nCOPY --from=scratch / b").root->inputs().at(1) == nullptr);
 }
 
+TEST_CASE("the labels of another stage stay there") {
+  const auto result = test::compile("FROM busybox AS a\nLABEL a=1\nFROM busybox\nLABEL b=2\nCOPY --from=a /x /x");
+  CHECK(result.config.labels.size() == 1);
+  CHECK(result.config.labels.at("b") == "2");
+}
+
 TEST_CASE("here-documents become files") {
   const auto vertex = copied("ENV A=b\nCOPY --chown=1:2 --chmod=600 <<one <<'two' /d/\n$A \"q\" \\$A\none\n$A\ntwo\n");
   CHECK(vertex->inputs().size() == 1);

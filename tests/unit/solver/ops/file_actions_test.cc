@@ -55,6 +55,15 @@ TEST_CASE("a file is copied to a name, with its mode, owner and time") {
   CHECK(scene.read("x/y") == "a");
 }
 
+TEST_CASE("names with percent signs, plus signs and letters of any script are taken as they are") {
+  for (const std::string name : {"a%20b", "a+b", "\xd1\x84\xd0\xb0\xd0\xb9\xd0\xbb", "a b", "stray\xff"}) {
+    CAPTURE(name);
+    Scene scene;
+    scene.source->add(test::file(name), "x");
+    CHECK(scene.layer(copy("/" + name, "/d/")) == Lines{"d 755 0:0 d", "f 644 0:0 d/" + name});
+  }
+}
+
 TEST_CASE("a file is copied into a directory that exists or is named by a slash") {
   Scene scene = scene_with_sources();
   scene.base->add(test::directory("opt", 0700));
