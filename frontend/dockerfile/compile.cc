@@ -81,12 +81,14 @@ class PlatformCompiler {
   std::vector<const StageState*> sources_of(const StageNode& node, const Command& command) const;
   bool no_cache(const StageNode& node) const;
   StepNames step_names(const StageNode& node) const;
-  PlatformResult result(const StageNode& target) const;
+  PlatformResult result(StageNode& target);
+  Outline outline(StageNode& target);
 
   PlatformContext context_;
   StageGraph graph_;
   Bases bases_;
   std::map<const StageNode*, StageState> states_;
+  std::map<const StageNode*, StageOutline> outlines_;
 };
 
 PlatformContext PlatformCompiler::make_context(const Dockerfile& dockerfile, const FrontendRequest& request,
@@ -168,10 +170,12 @@ void PlatformCompiler::lower(StageNode& node) {
 }
 
 void PlatformCompiler::lower_commands(const StageNode& node, StageState& state, StepNames& names) {
+  StageOutline& outline = outlines_[&node];
   for (const Command& command : node.commands) {
     Step step(context_, command, state, names);
     step.stage = node.label;
     step.no_cache = no_cache(node);
+    step.outline = &outline;
     try {
       step.sources = sources_of(node, command);
       std::visit(Lower{step}, command.instruction->value);
@@ -197,9 +201,21 @@ std::vector<const StageState*> PlatformCompiler::sources_of(const StageNode& nod
   return sources;
 }
 
-PlatformResult PlatformCompiler::result(const StageNode& target) const {
+Outline PlatformCompiler::outline(StageNode& target) {
+  OutlineBuilder builder(context_.dockerfile, context_.scope.variables, context_.request.build_args);
+  std::vector<StageNode*> nodes = graph_.reachable({&target});
+  std::reverse(nodes.begin(), nodes.end());
+  for (const StageNode* node : nodes) {
+    if (node->implicit() || node->replaced) continue;
+    builder.add(outlines_[node], &context_.dockerfile.stages[static_cast<std::size_t>(node->index)].from);
+  }
+  return builder.take(target.name, context_.dockerfile.stages[static_cast<std::size_t>(target.index)].comment);
+}
+
+PlatformResult PlatformCompiler::result(StageNode& target) {
   const StageState& state = states_.at(&target);
   PlatformResult result;
+  result.outline = outline(target);
   result.root = state.root;
   result.config = state.config;
   result.config.created.clear();
@@ -220,12 +236,12 @@ PlatformResult PlatformCompiler::result(const StageNode& target) const {
   return result;
 }
 
+}  // namespace
+
 LintOptions lint_options(const Dockerfile& dockerfile, const FrontendRequest& request) {
   const auto given = request.build_args.find("BUILDKIT_DOCKERFILE_CHECK");
   return parse_lint_options(given != request.build_args.end() ? given->second : dockerfile.check);
 }
-
-}  // namespace
 
 FrontendResult compile(const Dockerfile& dockerfile, const FrontendRequest& request, oci::ImageResolver& resolver,
                        std::vector<Warning>* found) {

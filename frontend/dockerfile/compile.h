@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "frontend/dockerfile/instruction.h"
+#include "frontend/dockerfile/lint.h"
+#include "frontend/dockerfile/outline.h"
 #include "frontend/dockerfile/parser.h"
 #include "frontend/dockerfile/warning.h"
 #include "llb/graph.h"
@@ -57,6 +59,7 @@ struct PlatformResult {
   oci::ImageConfig config;                        ///< without diff_ids and creation times of new entries
   std::size_t base_history = 0;                   ///< leading history entries that come from the base image
   std::optional<std::int64_t> source_date_epoch;  ///< seconds
+  Outline outline;                                ///< what the target takes from outside
 };
 
 struct FrontendResult {
@@ -69,5 +72,8 @@ struct FrontendResult {
 /// warnings so far. Findings that the `check` directive (or BUILDKIT_DOCKERFILE_CHECK) skips are left out.
 FrontendResult compile(const Dockerfile& dockerfile, const FrontendRequest& request, oci::ImageResolver& resolver,
                        std::vector<Warning>* found = nullptr);
+
+/// The `check` directive, or BUILDKIT_DOCKERFILE_CHECK instead. Throws util::Error for a malformed one.
+LintOptions lint_options(const Dockerfile& dockerfile, const FrontendRequest& request);
 
 }  // namespace dockerfile

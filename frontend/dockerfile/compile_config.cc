@@ -72,12 +72,22 @@ void lower_arg(Step& step, const ArgInstruction& arg) {
   std::string text = "ARG";
   for (const ArgInstruction::Item& item : arg.items) {
     BuildArg declared{item.name, std::nullopt};
+    bool inherited = false;
+    OutlineArg outline{item.name, std::nullopt, item.comment, step.command.range, {}};
     if (const auto found = given.find(item.name); found != given.end()) {
       declared.value = found->second;
     } else if (item.default_value) {
+      outline.needs = names_used(*item.default_value, state.environment, step.context.dockerfile.escape);
       declared.value = step.expand(*item.default_value);
     } else {
       declared.value = step.context.scope.variables.find(item.name);
+      inherited = declared.value.has_value();
+    }
+    outline.value = declared.value;
+    if (inherited) {
+      step.outline->use(item.name);
+    } else {
+      step.outline->define(std::move(outline));
     }
     text += " " + item.name;
     if (declared.value) {

@@ -9,6 +9,7 @@
 #include "frontend/dockerfile/compile.h"
 #include "frontend/dockerfile/compile_lint.h"
 #include "frontend/dockerfile/global_scope.h"
+#include "frontend/dockerfile/outline.h"
 #include "frontend/dockerfile/stage_graph.h"
 #include "frontend/dockerfile/stage_state.h"
 #include "frontend/dockerfile/step_names.h"
@@ -43,6 +44,7 @@ class Step {
   std::vector<const StageState*> sources;
   std::string stage;  ///< for VertexMeta
   bool no_cache = false;
+  StageOutline* outline = nullptr;  ///< of the stage; never null
 
   /// Expands a word and reports undefined variables.
   std::string expand(std::string_view word, bool heredoc_body = false);

@@ -45,6 +45,12 @@ void set_source(llb::MountSpec& spec, const StageState* source, Step& step, Moun
   }
 }
 
+void note(StageOutline& outline, const llb::MountSpec& spec, llb::SourceRange range) {
+  if (spec.type == llb::MountType::secret) outline.secret(spec.id, spec.required, range);
+  if (spec.type == llb::MountType::ssh) outline.ssh(spec.id, spec.required, range);
+  if (spec.type == llb::MountType::cache) outline.cache(spec.id, range);
+}
+
 }  // namespace
 
 Mounts lower_mounts(Step& step, const RunInstruction& run) {
@@ -59,6 +65,7 @@ Mounts lower_mounts(Step& step, const RunInstruction& run) {
     if (spec.type == llb::MountType::cache && spec.id.empty()) spec.id = spec.target;
     if (spec.type == llb::MountType::ssh && ssh_count++ == 0) mounts.ssh_socket = spec.target;
     if (spec.type == llb::MountType::secret && !spec.env.empty()) mounts.secret_variables.push_back(spec.env);
+    note(*step.outline, spec, step.command.range);
     mounts.specs.push_back(std::move(spec));
   }
   return mounts;

@@ -20,8 +20,8 @@ constexpr std::array kNotYet = {
     KnownFlag{"--cache-from", true},  KnownFlag{"--cache-to", true},   KnownFlag{"--policy", true},
     KnownFlag{"--resource", true},    KnownFlag{"-m,--memory", true},  KnownFlag{"--memory-swap", true},
     KnownFlag{"-c,--cpu-shares", true}, KnownFlag{"--cpu-period", true}, KnownFlag{"--cpu-quota", true},
-    KnownFlag{"--cpuset-cpus", true}, KnownFlag{"--cpuset-mems", true}, KnownFlag{"--print", true},
-    KnownFlag{"--source-policy-file", true}, KnownFlag{"--check", false}, KnownFlag{"--load", false},
+    KnownFlag{"--cpuset-cpus", true}, KnownFlag{"--cpuset-mems", true}, 
+    KnownFlag{"--source-policy-file", true}, KnownFlag{"--load", false},
     KnownFlag{"--squash", false},
 };
 /// Flags that mean nothing to a builder without a daemon; accepted so that scripts keep working.
@@ -67,7 +67,9 @@ void add_build_options(CLI::App& app, BuildOptions& o) {
   app.add_option("--shm-size", o.shm_size, "Size of /dev/shm in RUN")->type_name("BYTES");
   app.add_option("--cgroup-parent", o.cgroup_parent, "Parent cgroup of RUN")->type_name("CGROUP");
   app.add_option("--network", o.network, "Network of RUN: default, host, none")->type_name("MODE");
-  app.add_option("--call", o.call, "What to do: build")->type_name("METHOD");
+  app.add_option("--call,--print", o.call, "What to do: build, check, outline, targets; with \",format=json\" as JSON")
+      ->type_name("METHOD");
+  app.add_flag("--check{check}", o.call, "Check the Dockerfile without building: short for --call=check");
   app.add_option("--jobs", o.jobs, "Steps at work at once (default: depends on the machine)")->type_name("N");
   app.add_flag("-D,--debug{log}", o.debug, "Say more, a comma list: --debug=stats (timers, counters), explain (why a "
                "step missed the cache), log");

@@ -7,6 +7,7 @@
 #include "executor/sandbox.h"
 #include "executor/user_namespace.h"
 #include "tools/builder/build.h"
+#include "tools/builder/call.h"
 #include "tools/builder/flags.h"
 #include "tools/builder/interrupt.h"
 #include "tools/builder/render_error.h"
@@ -21,9 +22,12 @@ constexpr int kUsage = 2;
 int build_command(const CommandLine& line) {
   // The store's place depends on who the caller is, which can no longer be seen from inside a user namespace.
   const std::filesystem::path cache_root = cache::default_root();
-  executor::enter_user_namespace_if_needed();
+  const CallMethod method = parse_call(line.build.call);
+  const bool ask_only = line.command == CommandLine::Command::build && method.name != "build";
+  if (!ask_only) executor::enter_user_namespace_if_needed();
   const Interrupt interrupt;
   try {
+    if (ask_only) return call(line.build, method, cache_root, interrupt.token());
     if (line.command == CommandLine::Command::build) {
       build(line.build, cache_root, interrupt.token());
     } else {
