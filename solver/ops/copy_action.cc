@@ -80,6 +80,8 @@ class Copier {
     } else if (existing && existing->is_directory()) {
       destination = cache::join_path(destination, cache::base_name(match.path));
     }
+    // A link of the image may lead to where nothing is yet.
+    plan_.make_directories(cache::parent_path(destination), new_directory_, DirectoryTime::of_content);
     copy_tree(match, destination, !match.entry.is_directory() || !action_.contents_only);
   }
 

@@ -123,6 +123,21 @@ TEST_CASE("links in the destination are followed inside the root, a dangling one
   CHECK(scene.plan->find("target")->is_file());
 }
 
+TEST_CASE("a file copied onto a link to where nothing is brings the directories there along") {
+  Scene scene = scene_with_sources();
+  scene.base->add(test::symlink("dangling", "/far/away"));
+  llb::CopyAction action = copy("a.txt", "/dangling");
+  action.owner = llb::Owner{"5:6"};
+  CHECK(scene.layer(action) == Lines{"d 755 5:6 far", "f 640 5:6 far/away"});
+  Scene looping = scene_with_sources();
+  looping.base->add(test::symlink("loop", "loop"));
+  CHECK_THROWS_AS(looping.layer(copy("a.txt", "/loop")), util::Error);
+  Scene blocked = scene_with_sources();
+  blocked.base->add(test::file("plain"), "x");
+  blocked.base->add(test::symlink("through", "plain/below"));
+  CHECK_THROWS_AS(blocked.layer(copy("a.txt", "/through")), util::Error);
+}
+
 TEST_CASE("a link that is named is followed, also one to a directory") {
   Scene scene = scene_with_sources();
   CHECK(scene.layer(copy("link", "/x")) == Lines{"f 640 3:4 x"});
