@@ -83,7 +83,11 @@ std::vector<std::pair<std::string, std::string>> describe_selection(const cache:
 }
 
 solver::CacheDep whole_dep(const OpServices& services, const llb::VertexRef& input) {
-  if (input == nullptr || !std::holds_alternative<llb::LocalSource>(input->op())) return {};
+  // What these yield is a tree without layers.
+  const bool has_tree = input != nullptr && (std::holds_alternative<llb::LocalSource>(input->op()) ||
+                                             std::holds_alternative<llb::HttpSource>(input->op()) ||
+                                             std::holds_alternative<llb::GitSource>(input->op()));
+  if (!has_tree) return {};
   return selected_dep(services, {cache::PathSelection()});
 }
 

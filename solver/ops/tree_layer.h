@@ -33,7 +33,7 @@ std::vector<std::pair<std::string, std::string>> describe_selection(const cache:
                                                                     const cache::PathSelection& selection,
                                                                     std::stop_token stop);
 
-/// An input that an op sees as a whole: by its chain id, or by all its content for a local directory.
+/// An input that an op sees as a whole: by its chain id, or by all its content for a source without layers.
 solver::CacheDep whole_dep(const OpServices& services, const llb::VertexRef& input);
 /// An input of which an op sees only parts.
 solver::CacheDep selected_dep(const OpServices& services, std::vector<cache::PathSelection> selections);

@@ -17,9 +17,12 @@
 #include "oci/registry.h"
 #include "solver/ops/op_factory.h"
 #include "solver/solver.h"
+#include "source/git_source.h"
+#include "source/http_source.h"
 #include "source/image_source.h"
 #include "source/local_source.h"
 #include "tools/builder/build_context.h"
+#include "tools/builder/context_remote.h"
 #include "tools/builder/request.h"
 #include "tools/builder/result_files.h"
 #include "tools/progress/display.h"
@@ -41,18 +44,28 @@ bool debug_asks_for(const BuildOptions& options, std::string_view what) {
 /// Everything with a life of one build; the order of the members is the order of construction.
 struct Machine {
   Machine(const BuildOptions& options, const std::filesystem::path& root, util::ProgressSink& progress, std::stop_token stop)
-      : cache(root),
+      : secrets(make_secret_store(options)),
+        cache(root),
         images(cache.content(), cache.layers(), cache.images(), cache.records(), registry, progress, {options.pull, stop}),
         locals(cache.stat_directory()),
+        https(cache.content(), cache.records(), "builder/" BUILDER_VERSION, secret_lookup()),
+        gits({cache.root() / "git", cache.temporary(), cache.stat_directory(), secret_lookup(), secrets.ssh_socket("default").value_or("")}),
         sandbox(cache.temporary()) {
     cache.layers().set_fetcher([this](const oci::Descriptor& blob, const std::string& origin, util::ProgressTask* task,
                                       std::stop_token fetch_stop) { images.fetch_blob(blob, origin, task, fetch_stop); });
   }
 
+  source::SecretLookup secret_lookup() {
+    return [this](const std::string& id) { return secrets.value(id); };
+  }
+
+  ops::SecretStore secrets;
   cache::CacheDir cache;
   oci::RegistryClient registry;
   source::ImageSource images;
   source::LocalSource locals;
+  source::HttpSource https;
+  source::GitSource gits;
   executor::SandboxExecutor sandbox;
 };
 
@@ -163,12 +176,14 @@ std::vector<Output> prepare_outputs(const BuildOptions& options, const dockerfil
   return outputs;
 }
 
-ops::OpServices make_services(Machine& machine, ops::SecretStore& secrets, const std::vector<llb::VertexRef>& roots,
+ops::OpServices make_services(Machine& machine, const std::vector<llb::VertexRef>& roots,
                               const std::vector<exporter::OutputSpec>& outputs, const dockerfile::FrontendRequest& request) {
   ops::OpServices services{machine.cache.layers(), machine.cache.snapshots(), machine.cache.mounts(), {}, machine.sandbox,
-                           secrets, wanted_pack(outputs), {}, {}, {}};
+                           machine.secrets, wanted_pack(outputs), {}, {}, {}};
   services.sources.image = &machine.images;
   services.sources.local = &machine.locals;
+  services.sources.http = &machine.https;
+  services.sources.git = &machine.gits;
   services.temporary = machine.cache.temporary();
   if (services.pack) services.packed_vertices = ops::vertices_in_result(roots);
   services.mounted_vertices = ops::vertices_needing_directories(roots);
@@ -182,10 +197,14 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
                std::stop_token stop) {
   // The program's parts: the cache root is opened and locked shared here.
   Machine machine(options, cache_root, display, stop);
-  const util::ScopeExit save_digests([&] { machine.locals.save(); });
+  const util::ScopeExit save_digests([&] {
+    machine.locals.save();
+    machine.gits.save();
+  });
 
   // Text -> stages -> graph and config. Base images are resolved, no layer byte moves.
-  const BuildContext context = open_build_context(options);
+  const RemoteSources remote{machine.https, machine.gits, machine.cache.content(), display, stop};
+  const BuildContext context = open_build_context(options, &remote);
   std::vector<dockerfile::Warning> warnings;
   const dockerfile::Dockerfile parsed = load_definition(context, display, warnings);
   const dockerfile::FrontendRequest request = make_frontend_request(options, context);
@@ -194,10 +213,9 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
 
   // Graph -> layers. Only what the target needs; cached steps are one look-up each.
   const std::vector<llb::VertexRef> roots = roots_of(frontend);
-  ops::SecretStore secrets = make_secret_store(options);
   std::vector<exporter::OutputSpec> specs;
   for (const Output& output : outputs) specs.push_back(output.request.output);
-  ops::OpServices services = make_services(machine, secrets, roots, specs, request);
+  ops::OpServices services = make_services(machine, roots, specs, request);
   solver::Solver solver(ops::make_op_factory(services), machine.cache.results(), display,
                         {options.jobs, debug_asks_for(options, "explain")});
   solver::SolveResult solved;
@@ -239,7 +257,8 @@ void build(const BuildOptions& options, const std::filesystem::path& cache_root,
 void dump_llb(const BuildOptions& options, const std::filesystem::path& cache_root, const std::string& format) {
   const auto display = progress::make_quiet_display();
   Machine machine(options, cache_root, *display, {});
-  const BuildContext context = open_build_context(options);
+  const RemoteSources remote{machine.https, machine.gits, machine.cache.content(), *display, {}};
+  const BuildContext context = open_build_context(options, &remote);
   std::vector<dockerfile::Warning> warnings;
   const dockerfile::Dockerfile parsed = dockerfile::parse(context.dockerfile, warnings);
   const auto frontend = dockerfile::compile(parsed, make_frontend_request(options, context), machine.images);

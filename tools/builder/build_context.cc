@@ -1,15 +1,14 @@
 #include "tools/builder/build_context.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <array>
 #include <optional>
 
 #include "frontend/dockerfile/dockerignore.h"
+#include "frontend/dockerfile/remote_source.h"
 #include "oci/reference.h"
-#include "util/compression.h"
+#include "tools/builder/context_remote.h"
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/text.h"
@@ -17,13 +16,6 @@
 namespace builder {
 namespace fs = std::filesystem;
 namespace {
-
-bool is_url(std::string_view text) {
-  for (std::string_view scheme : {"http://", "https://", "git://", "ssh://", "git@", "github.com/"}) {
-    if (text.starts_with(scheme)) return true;
-  }
-  return false;
-}
 
 fs::path existing_directory(const std::string& path, const char* what) {
   std::error_code error;
@@ -45,23 +37,9 @@ std::optional<std::string> read_if_there(const fs::path& path) {
   return util::read_file(path, std::size_t{64} << 20);
 }
 
-std::string standard_input() {
-  std::string text = util::read_to_end(STDIN_FILENO, std::size_t{64} << 20);
-  const util::Encoding encoding = util::detect_encoding(util::as_bytes(std::string_view(text).substr(0, 6)));
-  const bool tar = text.size() > 262 && std::string_view(text).substr(257, 5) == "ustar";
-  if (tar || encoding != util::Encoding::identity) {
-    throw util::Error("read the context from standard input: a tar archive as context is not supported by this version of builder",
-                      "unpack it and give the directory");
-  }
-  return text;
-}
-
 /// The Dockerfile's path; empty for standard input.
 fs::path find_dockerfile(const BuildOptions& options, const fs::path& context) {
   if (!options.file.empty()) {
-    if (is_url(options.file)) {
-      throw util::Error(fmt::format("open Dockerfile `{}`: URLs are not supported by this version of builder", options.file));
-    }
     std::error_code error;
     if (fs::exists(options.file, error)) return options.file;
     throw util::Error(fmt::format("open Dockerfile `{}`: no such file", options.file));
@@ -131,8 +109,10 @@ dockerfile::NamedContext named_context(const std::string& name, const std::strin
     context.image.layout_path = existing_directory(path, "OCI layout").string();
     return context;
   }
-  if (is_url(value)) {
-    throw util::Error(fmt::format("open named context `{}`: URLs are not supported by this version of builder", name));
+  if (is_remote_context(value)) {
+    context.kind = dockerfile::NamedContext::Kind::vertex;
+    context.vertex = remote_named_context(name, value);
+    return context;
   }
   context.kind = dockerfile::NamedContext::Kind::directory;
   const fs::path directory = existing_directory(value, "named context");
@@ -142,25 +122,21 @@ dockerfile::NamedContext named_context(const std::string& name, const std::strin
 
 }  // namespace
 
-BuildContext open_build_context(const BuildOptions& options) {
+BuildContext open_build_context(const BuildOptions& options, const RemoteSources* remote) {
+  if (options.context == "-") return open_standard_input(options, remote);
+  const bool file_is_url = dockerfile::is_http_url(options.file);
+  if (is_remote_context(options.context) || file_is_url) {
+    if (remote == nullptr) throw util::Error("open the build context: URLs can only be built, not checked");
+    if (!file_is_url || is_remote_context(options.context)) return open_remote_context(options, *remote);
+  }
   BuildContext result;
-  if (options.context == "-") {
-    if (!options.file.empty()) {
-      throw UsageError("`-f` together with a Dockerfile on standard input is ambiguous",
-                       "give the context as a directory: builder build -f - DIRECTORY");
-    }
-    result.dockerfile = std::make_shared<llb::SourceText>(llb::SourceText{"Dockerfile", standard_input()});
-    return result;
-  }
-  if (is_url(options.context)) {
-    throw util::Error(fmt::format("open build context `{}`: URLs are not supported by this version of builder", options.context),
-                      "fetch it first and give the directory");
-  }
   const fs::path context = existing_directory(options.context, "build context");
   fs::path file;
   llb::SourceText source{"Dockerfile", {}};
   if (options.file == "-") {
-    source.text = standard_input();
+    source.text = dockerfile_from_standard_input();
+  } else if (file_is_url) {
+    source = download_dockerfile(options.file, *remote);
   } else {
     file = find_dockerfile(options, context);
     source.name = file.filename().string();

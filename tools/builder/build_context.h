@@ -13,6 +13,8 @@
 
 namespace builder {
 
+struct RemoteSources;
+
 /// The Dockerfile's text and the context it is built with.
 struct BuildContext {
   std::shared_ptr<const llb::SourceText> dockerfile;
@@ -22,7 +24,8 @@ struct BuildContext {
 
 /// Finds PATH, the Dockerfile (-f, else Dockerfile, dockerfile or Containerfile in the context, "-" = standard input) and the ignore
 /// file that applies (`<Dockerfile>.dockerignore`, else `.dockerignore` of the context). Throws util::Error that says where it looked.
-BuildContext open_build_context(const BuildOptions& options);
+/// A context may also be a git repository, an http(s) URL or an archive on standard input; these take `remote`.
+BuildContext open_build_context(const BuildOptions& options, const RemoteSources* remote = nullptr);
 
 /// `--build-context` values by normalised name. Throws util::Error.
 std::map<std::string, dockerfile::NamedContext> open_named_contexts(const std::vector<std::string>& values);
