@@ -116,12 +116,13 @@ std::string Reference::to_string() const {
 std::string Reference::familiar() const {
   std::string text = name();
   if (domain == kDefaultDomain) {
-    std::string_view shorter = repository;
-    // "library/a/b" is no official image: without its prefix it would read as docker.io/a/b.
-    if (shorter.starts_with(kOfficial) && shorter.find('/', kOfficial.size()) == std::string_view::npos) {
-      shorter.remove_prefix(kOfficial.size());
+    std::string shorter = repository.starts_with(kOfficial) ? repository.substr(kOfficial.size()) : repository;
+    // Without its prefix "library/a/b" would read as docker.io/a/b, and "a.b/c" alone as a repository of the host a.b.
+    for (const std::string& candidate : {shorter, repository}) {
+      if (split_domain(candidate) != std::pair(domain, repository)) continue;
+      text = candidate;
+      break;
     }
-    text = shorter;
   }
   if (!tag.empty()) text += ":" + tag;
   if (digest) text += "@" + digest.to_string();

@@ -50,6 +50,9 @@ TEST_CASE("a name is shown as people write it") {
   CHECK(Reference::parse("docker.io/user/app").familiar() == "user/app:latest");
   CHECK(Reference::parse("ghcr.io/a/b:1").familiar() == "ghcr.io/a/b:1");
   CHECK(Reference::parse("library/a/b").familiar() == "library/a/b:latest");
+  CHECK(Reference::parse("docker.io/a.b/c").familiar() == "docker.io/a.b/c:latest");
+  CHECK(Reference::parse("docker.io/localhost/c").familiar() == "docker.io/localhost/c:latest");
+  CHECK(Reference::parse("docker.io/a.b").familiar() == "a.b:latest");
   CHECK(Reference::parse("debian@" + kDigest).familiar() == "debian@" + kDigest);
 }
 
