@@ -115,7 +115,12 @@ LayeredTree::LayeredTree(Load load, DirectoryOf directory_of)
     : load_(std::move(load)), directory_of_(std::move(directory_of)) {}
 
 const MergedListing& LayeredTree::merged() const {
-  std::call_once(loaded_, [&] { merged_ = load_(); });
+  // Not std::call_once: `load_` may throw, after which ThreadSanitizer's pthread_once waits for ever.
+  const MergedListing* ready = loaded_.load(std::memory_order_acquire);
+  if (ready != nullptr) return *ready;
+  std::lock_guard lock(mutex_);
+  if (merged_ == nullptr) merged_ = load_();
+  loaded_.store(merged_.get(), std::memory_order_release);
   return *merged_;
 }
 

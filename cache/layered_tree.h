@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -62,7 +63,8 @@ class LayeredTree final : public Tree {
 
   Load load_;
   DirectoryOf directory_of_;
-  mutable std::once_flag loaded_;
+  mutable std::mutex mutex_;
+  mutable std::atomic<const MergedListing*> loaded_{nullptr};  ///< `merged_`, once it is there
   mutable std::shared_ptr<const MergedListing> merged_;
 };
 
