@@ -105,8 +105,8 @@ void Bases::resolve(const std::vector<StageNode*>& nodes, const std::vector<std:
   util::WorkerPool pool(kParallelResolves);
   for (const Key& key : order) pool.post([task = tasks[key].second] { (*task)(); });
   for (const Key& key : order) {
-    const auto& [node, task] = tasks[key];
-    at_stage(*node, [&] { images_[key] = task->get_future().get(); });
+    const auto& entry = tasks[key];
+    at_stage(*entry.first, [&] { images_[key] = entry.second->get_future().get(); });
   }
 }
 
