@@ -99,6 +99,12 @@ void remove_git_files(const fs::path& tree) {
   for (const fs::path& path : found) util::remove_tree(path);
 }
 
+/// What is kept of `.git` does not say when and how it came here.
+void remove_traces(const fs::path& git) {
+  fs::remove(git / "FETCH_HEAD");
+  if (fs::exists(git / "logs/HEAD")) fs::resize_file(git / "logs/HEAD", 0);
+}
+
 }  // namespace
 
 bool is_commit(const std::string& text) {
@@ -142,7 +148,11 @@ std::int64_t check_out(const GitCommand& git, const llb::GitSource& op, const Gi
   const std::string text = git.run({"show", "--no-patch", "--format=%ct", commit.commit + "^{commit}", "--"}, tree, stop);
   std::int64_t seconds = 0;
   std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (!op.keep_git_dir) remove_git_files(tree);
+  if (op.keep_git_dir) {
+    remove_traces(tree / ".git");
+  } else {
+    remove_git_files(tree);
+  }
   return seconds;
 }
 

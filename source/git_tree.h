@@ -11,7 +11,7 @@
 
 namespace source {
 
-/// A checkout as the build sees it: of a mode only whether something can be executed counts.
+/// A checkout as the build sees it: modes as with the usual umask of 022, whatever it was when git ran.
 class GitTree final : public cache::Tree {
  public:
   /// `commit_time` in seconds: files then carry that time, not the one of their checkout. `place` is for messages.

@@ -110,6 +110,8 @@ build -o type=tar,dest=out.tar "$repository"
 check_equal "git context" v2 "$(tar -xOf out.tar version)"
 build -o type=tar,dest=out.tar "$repository#v1:dir"
 check_equal "git context's directory" v1 "$(tar -xOf out.tar other)"
+printf 'FROM scratch\nCOPY .git /g\n' | build -f - --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=1 -o type=tar,dest=out.tar "$repository"
+tar -tf out.tar g/HEAD >/dev/null || fail "no .git in the context"
 build --build-arg SOURCE_DATE_EPOCH=1 -o type=tar,dest=out.tar "$repository"
 check_equal "mode and owner from git" "-rw-r--r-- 0/0" "$(files out.tar | awk '/version/{print $1,$2}')"
 mkdir -p ctx/nested

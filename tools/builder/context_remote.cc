@@ -4,8 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
+#include <functional>
+#include <span>
 
 #include "cache/tree.h"
 #include "frontend/dockerfile/remote_source.h"
@@ -13,6 +14,7 @@
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/http.h"
+#include "util/text.h"
 
 namespace builder {
 namespace fs = std::filesystem;
@@ -35,6 +37,15 @@ llb::VertexMeta meta_named(std::string name) {
 bool wants_commit_time(const BuildOptions& options) {
   const auto is_epoch = [](const std::string& argument) { return argument.starts_with("SOURCE_DATE_EPOCH"); };
   return std::getenv("SOURCE_DATE_EPOCH") != nullptr || std::ranges::any_of(options.build_args, is_epoch);
+}
+
+bool wants_git_directory(const BuildOptions& options) {
+  return std::ranges::any_of(options.build_args, [](const std::string& argument) {
+    static constexpr std::string_view kName = "BUILDKIT_CONTEXT_KEEP_GIT_DIR=";
+    if (!argument.starts_with(kName)) return false;
+    const std::string value = util::to_lower(argument.substr(kName.size()));
+    return value == "1" || value == "t" || value == "true";
+  });
 }
 
 /// What is in a download or a repository, and how to read it before anything is solved.
@@ -94,6 +105,7 @@ BuildContext archive_context(const BuildOptions& options, llb::HttpSource archiv
 BuildContext open_git(const BuildOptions& options, const dockerfile::GitUrl& url, const RemoteSources& remote) {
   llb::GitSource git = dockerfile::git_source(url);
   git.commit_time = git.commit_time || wants_commit_time(options);
+  git.keep_git_dir = git.keep_git_dir || wants_git_directory(options);
   const std::string shown = "[internal] load git source " + util::display_url(options.context);
   util::ProgressTask task(remote.progress, shown);
   const source::Pin pin = remote.git.pin(git, &task, remote.stop);

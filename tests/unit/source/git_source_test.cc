@@ -99,16 +99,18 @@ TEST_CASE("a secret token goes to the server as basic authorization, and that of
   }
 }
 
-TEST_CASE("of the modes of a checkout only the executable bit counts") {
+TEST_CASE("modes of a checkout do not depend on the umask") {
   test::TestDir directory;
   util::write_file_atomically(directory.path() / "a", "x", 0660);
   util::write_file_atomically(directory.path() / "b", "x", 0700);
+  util::write_file_atomically(directory.path() / "object", "x", 0400);
   std::filesystem::create_directory(directory.path() / "d");
   std::filesystem::permissions(directory.path() / "d", std::filesystem::perms::owner_all);
   const source::GitTree tree(directory.path(), std::make_shared<cache::StatCache>(directory.path() / "stat", directory.path()),
                              42, "here");
   CHECK(tree.find("a")->mode == 0644);
   CHECK(tree.find("b")->mode == 0755);
+  CHECK(tree.find("object")->mode == 0444);
   CHECK(tree.find("d")->mode == 0755);
   CHECK(tree.find("a")->mtime == 42'000'000'000);
 }
