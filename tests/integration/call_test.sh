@@ -140,3 +140,8 @@ fails 2 --call=outlin .
 check_contains "$WORK/log" "did you mean outline?"
 fails 2 --call=outline,format=xml .
 build --call=subrequests.describe . | grep -q '^targets ' || fail "targets is among the methods"
+
+# A context from standard input is asked about in the same way.
+cd "$WORK/app"
+check_equal "targets of an archive" "build mid final -" \
+  "$(tar -cf - . | ask --call=targets,format=json - | jq -r '[.targets[] | .name // "-"] | join(" ")')"

@@ -13,9 +13,12 @@
 #include "frontend/dockerfile/compile.h"
 #include "frontend/dockerfile/parser.h"
 #include "oci/registry.h"
+#include "source/git_source.h"
+#include "source/http_source.h"
 #include "source/image_source.h"
 #include "tools/builder/build_context.h"
 #include "tools/builder/call_print.h"
+#include "tools/builder/context_remote.h"
 #include "tools/builder/request.h"
 #include "tools/progress/display.h"
 #include "util/text.h"
@@ -45,17 +48,28 @@ class LenientResolver : public oci::ImageResolver {
   oci::ImageResolver& real_;
 };
 
-/// What resolves the names of base images: their configs come from a registry, a layout or the store.
+/// What resolves the names of base images, whose configs come from a registry, a layout or the store, and fetches a context
+/// that is somewhere else.
 struct Resolving {
   Resolving(const BuildOptions& options, const std::filesystem::path& root, std::stop_token stop)
       : progress(progress::make_quiet_display()),
+        secrets(make_secret_store(options)),
         cache(root),
-        images(cache.content(), cache.layers(), cache.images(), cache.records(), registry, *progress, {options.pull, stop}) {}
+        images(cache.content(), cache.layers(), cache.images(), cache.records(), registry, *progress, {options.pull, stop}),
+        https(cache.content(), cache.records(), "builder/" BUILDER_VERSION, secret_lookup()),
+        gits({cache.root() / "git", cache.temporary(), cache.stat_directory(), secret_lookup(), secrets.ssh_socket("default").value_or("")}) {}
+
+  source::SecretLookup secret_lookup() {
+    return [this](const std::string& id) { return secrets.value(id); };
+  }
 
   std::unique_ptr<progress::Display> progress;
+  ops::SecretStore secrets;
   cache::CacheDir cache;
   oci::RegistryClient registry;
   source::ImageSource images;
+  source::HttpSource https;
+  source::GitSource gits;
 };
 
 CheckResult::Failure failure_of(const util::Error& error) {
@@ -157,12 +171,13 @@ int call(const BuildOptions& options, const CallMethod& method, const std::files
     std::cout << (method.json ? methods_json() : methods_text());
     return 0;
   }
-  const BuildContext context = open_build_context(options);
+  Resolving resolving(options, cache_root, stop);
+  const RemoteSources remote{resolving.https, resolving.gits, resolving.cache.content(), *resolving.progress, stop};
+  const BuildContext context = open_build_context(options, &remote);
   if (method.name == "targets") {
     targets(method.json, context);
     return 0;
   }
-  Resolving resolving(options, cache_root, stop);
   if (method.name == "check") return check(options, method.json, context, resolving);
   outline(options, method.json, context, resolving);
   return 0;

@@ -20,7 +20,7 @@ constexpr std::array kNotYet = {
     KnownFlag{"--cache-from", true},  KnownFlag{"--cache-to", true},   KnownFlag{"--policy", true},
     KnownFlag{"--resource", true},    KnownFlag{"-m,--memory", true},  KnownFlag{"--memory-swap", true},
     KnownFlag{"-c,--cpu-shares", true}, KnownFlag{"--cpu-period", true}, KnownFlag{"--cpu-quota", true},
-    KnownFlag{"--cpuset-cpus", true}, KnownFlag{"--cpuset-mems", true}, 
+    KnownFlag{"--cpuset-cpus", true}, KnownFlag{"--cpuset-mems", true},
     KnownFlag{"--source-policy-file", true}, KnownFlag{"--load", false},
     KnownFlag{"--squash", false},
 };
@@ -39,12 +39,12 @@ CLI::Option* add_list(CLI::App& app, const char* names, std::vector<std::string>
 }
 
 void add_build_options(CLI::App& app, BuildOptions& o) {
-  app.add_option("PATH", o.context, "Build context: a directory")->type_name("");
+  app.add_option("PATH", o.context, "Build context: a directory, a git or http(s) URL, or - (a tar archive or a Dockerfile)")->type_name("");
   app.add_option("-f,--file", o.file, "Name of the Dockerfile (default: PATH/Dockerfile)")->type_name("FILE");
   add_list(app, "-t,--tag", o.tags, "Name of the image, \"name[:tag]\"", "NAME");
   app.add_option("--target", o.target, "Stage to build")->type_name("STAGE");
   add_list(app, "--build-arg", o.build_args, "Value of an ARG; without '=' it is taken from the environment", "K[=V]");
-  add_list(app, "--build-context", o.build_contexts, "Additional named context: directory, docker-image://, oci-layout://",
+  add_list(app, "--build-context", o.build_contexts, "Additional named context: directory, docker-image://, oci-layout://, git or http(s) URL",
            "NAME=VALUE");
   add_list(app, "--label", o.labels, "Label of the image", "K=V");
   add_list(app, "--platform", o.platforms, "Target platform", "OS/ARCH")->envname("DOCKER_DEFAULT_PLATFORM");
