@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     std::vector<std::string> patterns = dockerfile::parse_dockerignore(text);
     util::PatternMatcher matcher(patterns);
-    CHECK(matcher.empty() == patterns.empty());
+    // Of "/ /" a blank is left, which the matcher passes over.
+    CHECK(matcher.empty() || !patterns.empty());
     matcher.matches("a/b/c.txt");
     matcher.may_match_below("a");
   } catch (const util::Error&) {

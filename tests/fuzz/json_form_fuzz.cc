@@ -19,8 +19,8 @@ namespace {
 bool comparable(std::string_view text) {
   for (std::size_t position = 0; position < text.size();) {
     unicode::CodePoint point = unicode::decode(text, position);
-    // A byte order mark is skipped by the other parser alone.
-    if (point.value > 0x10ffff || point.value == 0xfeff) return false;
+    // A byte order mark is skipped by the other parser alone, which also takes a zero byte for the end.
+    if (point.value > 0x10ffff || point.value == 0xfeff || point.value == 0) return false;
     position += point.width;
   }
   return text.find("\\u") == std::string_view::npos && text.size() < 300;
