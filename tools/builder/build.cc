@@ -100,6 +100,23 @@ void emit_warnings(const std::vector<dockerfile::Warning>& warnings, const std::
   }
 }
 
+/// `# syntax` may name another frontend; there is just the built-in one, and whoever relies on another should know.
+void warn_about_syntax(const dockerfile::Dockerfile& parsed, const dockerfile::FrontendRequest& request,
+                       util::ProgressSink& progress) {
+  const auto override = request.build_args.find("BUILDKIT_SYNTAX");
+  const std::string& syntax = override == request.build_args.end() ? parsed.syntax : override->second;
+  const std::string_view image = std::string_view(syntax).substr(0, syntax.find(' '));
+  if (image.empty() || image == "dockerfile.v0") return;
+  for (std::string_view known : {"docker/dockerfile", "docker.io/docker/dockerfile"}) {
+    if (image.starts_with(known)) return;
+  }
+  util::TaskWarning event;
+  event.short_text = fmt::format("frontend `{}` is not used: this is read as a Dockerfile by the built-in frontend", image);
+  event.detail = {"builder has no other frontends; instructions that only that one knows are errors"};
+  event.file = parsed.source->name;
+  progress.emit(std::move(event));
+}
+
 /// The graph; warnings are shown even when lowering fails. Throws util::Error when the Dockerfile wants warnings to be errors.
 dockerfile::FrontendResult lower(const dockerfile::Dockerfile& parsed, const dockerfile::FrontendRequest& request,
                                  oci::ImageResolver& resolver, std::vector<dockerfile::Warning> warnings,
@@ -112,6 +129,7 @@ dockerfile::FrontendResult lower(const dockerfile::Dockerfile& parsed, const doc
     warnings = wanted_warnings(parsed, request, std::move(warnings), fatal);
     emit_warnings(warnings, parsed.source->name, progress);
   };
+  warn_about_syntax(parsed, request, progress);
   dockerfile::FrontendResult frontend;
   try {
     frontend = dockerfile::compile(parsed, request, resolver, &found);
