@@ -14,6 +14,9 @@ if [ "$who" = user ] && [ "$(id -u)" = 0 ]; then
   grep -q "^$user:" /etc/subuid || usermod --add-subuids 300000-365535 "$user"
   grep -q "^$user:" /etc/subgid || usermod --add-subgids 300000-365535 "$user"
   exec 9>&-
+  # Under no_new_privs, for example inside bubblewrap, set-user-id programs such as newuidmap have no effect.
+  setpriv --reuid "$user" --regid "$user" --init-groups unshare --user --map-auto --map-root-user true 2>/dev/null || {
+    echo "SKIP: an ordinary user cannot use subordinate ids here (newuidmap fails; is no_new_privs set?)"; exit 77; }
 fi
 # Lower case only: podman makes an image name of the path.
 WORK=${TMPDIR:-/var/tmp}/builder-it-$(basename "$script" _test.sh | tr -d _)-$who-$$
