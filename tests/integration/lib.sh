@@ -36,6 +36,25 @@ fails() {
   check_equal "exit status of build $*" "$expected" "$status"
 }
 
+# start_registry: Debian's docker-registry on a free loopback port, $PORT; stopped when the test ends. SKIPs where it is not installed.
+start_registry() {
+  command -v docker-registry >/dev/null || skip "docker-registry is not installed"
+  local try
+  for try in 1 2 3 4 5; do
+    PORT=$((20000 + RANDOM % 12000))
+    printf 'version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "127.0.0.1:%s"}\n' \
+      "$WORK/registry" "$PORT" > "$WORK/registry.yml"
+    docker-registry serve "$WORK/registry.yml" > "$WORK/registry.log" 2>&1 & REGISTRY_PID=$!
+    trap 'kill $REGISTRY_PID 2>/dev/null' EXIT
+    for _ in $(seq 50); do
+      kill -0 $REGISTRY_PID 2>/dev/null || break
+      curl -fs "http://127.0.0.1:$PORT/v2/" >/dev/null && return 0
+      sleep 0.1
+    done
+  done
+  fail "docker-registry does not start: $(cat "$WORK/registry.log")"
+}
+
 # stat_of NAME: value of a --debug=stats counter in the log; 0 when it was never bumped.
 stat_of() { awk -v n="$1" '$1=="stat" && $2==n {v=$3} END {print v+0}' "$WORK/log"; }
 

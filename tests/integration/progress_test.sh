@@ -17,6 +17,10 @@ grep -Eq '^#[0-9]+ \[1/3\] RUN echo from-the-step' "$WORK/err" || fail "plain: n
 grep -Eq '^#[0-9]+ [0-9]+\.[0-9]+ from-the-step$' "$WORK/err" || fail "plain: no log with its time"
 grep -Eq '^#[0-9]+ DONE [0-9]+\.[0-9]s$' "$WORK/err" || fail "plain: no DONE"
 grep -Eq '^#[0-9]+ ERROR: ' "$WORK/err" || fail "plain: no ERROR"
+sed -i '1i # syntax=example.org/other:1' Dockerfile
+run plain .
+check_contains "$WORK/err" 'frontend `example.org/other:1` is not used'
+sed -i 1d Dockerfile
 PROGRESS_NO_TRUNC=0 run plain .
 [ "$(grep -E '^#[0-9]+ \[1/3\]' "$WORK/err" | head -1 | wc -m)" -le 80 ] || fail "PROGRESS_NO_TRUNC=0: the name was not cut"
 # Without a terminal auto is plain, and tty an error.

@@ -1,16 +1,7 @@
 # Pull from and push to a real registry on loopback; a tag it does not have.
 . "$SOURCE_ROOT/tests/integration/lib.sh"
-command -v docker-registry >/dev/null || skip "docker-registry is not installed"
-port=$((20000 + RANDOM % 10000))
-cat > "$WORK/registry.yml" <<YML
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $WORK/registry}}
-http: {addr: "127.0.0.1:$port"}
-YML
-docker-registry serve "$WORK/registry.yml" > "$WORK/registry.log" 2>&1 & registry=$!
-trap 'kill $registry' EXIT
-for _ in $(seq 50); do curl -fs "http://127.0.0.1:$port/v2/" >/dev/null && break; sleep 0.1; done
+start_registry
+port=$PORT
 skopeo copy -q --dest-tls-verify=false "oci:$BASES/busybox:latest" "docker://localhost:$port/base/busybox:1"
 
 context app <<DOCKERFILE
