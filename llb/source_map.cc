@@ -22,6 +22,15 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   return lines;
 }
 
+/// A generated line can be longer than any terminal is high.
+std::string clipped(std::string_view line) {
+  constexpr std::size_t kLongest = 500;
+  if (line.size() <= kLongest) return std::string(line);
+  std::size_t end = kLongest;
+  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0U) == 0x80U) --end;
+  return std::string(line.substr(0, end)) + "…";
+}
+
 }  // namespace
 
 std::string excerpt(const SourceText& source, const std::vector<SourceRange>& ranges) {
@@ -36,8 +45,8 @@ std::string excerpt(const SourceText& source, const std::vector<SourceRange>& ra
     result += kRule;
     for (int line = std::max(1, range.first - context); line <= std::min(count, last + context); ++line) {
       const bool failing = line >= range.first && line <= last;
-      result +=
-          fmt::format(" {:3} | {} {}\n", line, failing ? ">>>" : "   ", lines[static_cast<std::size_t>(line) - 1]);
+      const std::string text = clipped(lines[static_cast<std::size_t>(line) - 1]);
+      result += fmt::format(" {:3} | {} {}\n", line, failing ? ">>>" : "   ", text);
     }
     result += kRule;
   }

@@ -169,6 +169,11 @@ void PlatformCompiler::lower(StageNode& node) {
   states_.emplace(&node, std::move(state));
 }
 
+/// The error of a trigger is shown at the FROM that runs it, which does not hold its text.
+std::string trigger_prefix(const Command& command) {
+  return command.on_build ? fmt::format("ONBUILD trigger `{}`: ", command.instruction->original.substr(0, 200)) : "";
+}
+
 void PlatformCompiler::lower_commands(const StageNode& node, StageState& state, StepNames& names) {
   StageOutline& outline = outlines_[&node];
   for (const Command& command : node.commands) {
@@ -182,7 +187,7 @@ void PlatformCompiler::lower_commands(const StageNode& node, StageState& state, 
     } catch (const DockerfileError&) {
       throw;
     } catch (const util::Error& error) {
-      throw DockerfileError(error.message(), step.location(), error.hint());
+      throw DockerfileError(trigger_prefix(command) + error.message(), step.location(), error.hint());
     }
   }
 }

@@ -92,10 +92,11 @@ void CopyLowering::add_http(const std::string& source) {
   http.url = source;
   http.filename = http_file_name(source);
   if (!copy_.checksum.empty()) {
-    http.checksum = util::Digest::parse(copy_.checksum);
-    if (http.checksum.algorithm() != "sha256") {
-      throw util::Error(fmt::format("ADD --checksum `{}`: unsupported algorithm", copy_.checksum), "use sha256:…");
+    if (!copy_.checksum.starts_with("sha256:")) {
+      throw util::Error(fmt::format("ADD --checksum `{}`: unsupported algorithm", copy_.checksum),
+                        "use sha256:<64 hex digits>");
     }
+    http.checksum = util::with_context("ADD --checksum", [&] { return util::Digest::parse(copy_.checksum); });
   }
   const std::string path = "/" + http.filename;
   llb::CopyAction copy = action(llb::make_vertex(std::move(http), {}, meta_), path);

@@ -29,7 +29,10 @@ void set_target(llb::MountSpec& spec, const MountFlag& flag, const StageState& s
   }
   if (spec.target.empty() && spec.type == llb::MountType::secret && !spec.env.empty()) return;
   spec.target = join_path(state.directory, spec.target);  // without target: WORKDIR itself
-  if (spec.target == "/") throw util::Error("RUN --mount: the target cannot be `/`", "add target=/path");
+  if (spec.target == "/" && !flag.has_target) {
+    throw util::Error("RUN --mount: no target is given and the working directory is `/`", "add target=/path");
+  }
+  if (spec.target == "/") throw util::Error("RUN --mount: the target cannot be `/`", "give a directory below it");
 }
 
 void set_source(llb::MountSpec& spec, const StageState* source, Step& step, Mounts& mounts) {

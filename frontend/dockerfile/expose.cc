@@ -64,7 +64,8 @@ PortRange parse_range(std::string_view text, std::string_view what) {
   std::optional<unsigned> first = parse_port(text.substr(0, dash));
   std::optional<unsigned> last = dash == std::string_view::npos ? first : parse_port(text.substr(dash + 1));
   if (!first || !last || *last < *first) {
-    throw util::Error("invalid " + std::string(what) + " port " + util::quote(text));
+    throw util::Error("invalid " + std::string(what) + " port " + util::quote(text),
+                      "give a number up to 65535, or a range such as 8000-8010");
   }
   return {*first, *last};
 }
@@ -73,7 +74,7 @@ std::vector<std::string> expand_parts(const PortParts& parts) {
   if (parts.container.empty()) throw util::Error("no port specified");
   std::string protocol = parts.protocol.empty() ? "tcp" : util::to_lower(parts.protocol);
   if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") {
-    throw util::Error("invalid protocol " + util::quote(parts.protocol));
+    throw util::Error("invalid protocol " + util::quote(parts.protocol), "use tcp, udp or sctp");
   }
   if (!parts.ip.empty() && !is_ip_address(parts.ip)) throw util::Error("invalid IP address " + util::quote(parts.ip));
   PortRange container = parse_range(parts.container, "container");

@@ -103,7 +103,8 @@ const FlagSet::Definition& FlagSet::find(const std::string& name) const {
   if (found != definitions_.end()) return *found;
   std::vector<std::string> known;
   for (const Definition& definition : definitions_) known.push_back("--" + definition.name);
-  throw util::Error("unknown flag: --" + name + suggestion_text("--" + name, known));
+  throw util::Error("unknown flag: --" + name + suggestion_text("--" + name, known),
+                    known.empty() ? "this instruction has no flags" : "flags here are " + util::join(known, ", "));
 }
 
 void FlagSet::parse(const std::vector<std::string>& words) const {

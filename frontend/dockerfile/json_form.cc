@@ -199,7 +199,10 @@ std::optional<std::vector<std::string>> parse_json_form(std::string_view text) {
   text = unicode::trim_left(text);
   ArrayReader reader(text);
   if (!text.starts_with('[') || !reader.read()) return std::nullopt;
-  if (!reader.only_strings()) throw util::Error("when using JSON array syntax, the array must consist of strings only");
+  if (!reader.only_strings()) {
+    throw util::Error("when using JSON array syntax, the array must consist of strings only",
+                      "put every element in double quotes, numbers too");
+  }
   return reader.take_strings();
 }
 

@@ -115,7 +115,10 @@ void Lexer::read_heredocs(LogicalLine& line, std::vector<Heredoc>& heredocs) {
       terminated = candidate == heredoc.name;
       if (!terminated) length += physical.size();
     }
-    if (!terminated) throw util::Error("unterminated heredoc");
+    if (!terminated) {
+      throw util::Error("unterminated heredoc: no line is just `" + heredoc.name + "`",
+                        "the line that ends it must hold nothing else, not even blanks");
+    }
     heredoc.content.assign(first, length);
   }
   line.range.last = line_;

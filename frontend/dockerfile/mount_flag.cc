@@ -37,7 +37,8 @@ auto find_word(const Table& table, std::string_view what, const std::string& tex
     if (name == word) return value;
   }
   throw util::Error("unsupported " + std::string(what) + " " + util::quote(text) +
-                    suggestion_text(word, names_of(table)));
+                        suggestion_text(word, names_of(table)),
+                    "known are " + util::join(names_of(table), ", "));
 }
 
 std::string_view type_name(MountType type) {
@@ -54,7 +55,7 @@ bool parse_boolean(const std::string& key, const std::string& value) {
   for (std::string_view word : {"0", "f", "F", "FALSE", "false", "False"}) {
     if (value == word) return false;
   }
-  throw util::Error("invalid value for " + key + ": " + value);
+  throw util::Error("invalid value for " + key + ": " + value, "use true or false");
 }
 
 std::uint32_t parse_number(const std::string& key, const std::string& text, unsigned base) {
@@ -66,7 +67,9 @@ std::uint32_t parse_number(const std::string& key, const std::string& text, unsi
     value = value * base + static_cast<std::uint64_t>(c - '0');
     valid = value <= std::numeric_limits<std::uint32_t>::max();
   }
-  if (!valid) throw util::Error("invalid value " + text + " for " + key);
+  if (!valid) {
+    throw util::Error("invalid value " + text + " for " + key, base == 8 ? "give octal digits" : "give a number");
+  }
   return static_cast<std::uint32_t>(value);
 }
 
@@ -203,7 +206,7 @@ class MountReader {
     } else if (field.key == "size") {
       require_type(field, spec().type == MountType::tmpfs);
       std::optional<std::uint64_t> size = util::parse_size(field.value);
-      if (!size) throw util::Error("invalid value for size: " + field.value);
+      if (!size) throw util::Error("invalid value for size: " + field.value, "for example 64m or 2g");
       spec().size = *size;
     } else if (field.key == "sharing") {
       sharing_ = find_word(kSharing, "sharing value", field.value);

@@ -98,7 +98,9 @@ InstructionValue parse_entrypoint(const SyntaxNode& node) {
 InstructionValue parse_shell(const SyntaxNode& node) {
   refuse_flags(node);
   require_argument(node, "SHELL");
-  if (!node.json) throw util::Error("SHELL requires the arguments to be in JSON form");
+  if (!node.json) {
+    throw util::Error("SHELL requires the arguments to be in JSON form", R"(for example SHELL ["/bin/sh", "-c"])");
+  }
   return ShellInstruction{node.args};
 }
 

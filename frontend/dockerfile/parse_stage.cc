@@ -21,7 +21,10 @@ bool is_stage_name(std::string_view name) {
 std::int64_t parse_interval(std::string_view flag, const std::string& text) {
   if (text.empty()) return 0;
   std::optional<std::int64_t> duration = util::parse_duration(text);
-  if (!duration) throw util::Error("invalid duration " + util::quote(text) + " for --" + std::string(flag));
+  if (!duration) {
+    throw util::Error("invalid duration " + util::quote(text) + " for --" + std::string(flag),
+                      "give a number with a unit, such as 500ms, 30s or 1m30s");
+  }
   if (*duration != 0 && *duration < kMinimumDuration) {
     throw util::Error("interval --" + std::string(flag) + " cannot be less than 1ms");
   }
@@ -54,10 +57,11 @@ InstructionValue parse_from(const SyntaxNode& node) {
     from.stage_name = util::to_lower(node.args[2]);
     if (!is_stage_name(from.stage_name)) {
       throw util::Error("invalid name for build stage: " + util::quote(from.stage_name_text) +
-                        ", name can't start with a number or contain symbols");
+                        ", name can't start with a number or contain symbols",
+                        "a name begins with a letter; letters, digits, '-', '_' and '.' follow");
     }
   } else if (node.args.size() != 1) {
-    throw util::Error("FROM requires either one or three arguments");
+    throw util::Error("FROM requires either one or three arguments", "write FROM image, or FROM image AS stage");
   }
   from.base = node.args[0];
   FlagSet().text("platform", from.platform).parse(node.flags);
@@ -95,7 +99,10 @@ InstructionValue parse_healthcheck(const SyntaxNode& node) {
       .text("start-interval", start_interval)
       .text("retries", retries)
       .parse(node.flags);
-  if (kind != "CMD") throw util::Error("unknown type " + util::quote(kind) + " in HEALTHCHECK (try CMD)");
+  if (kind != "CMD") {
+    throw util::Error("unknown type " + util::quote(kind) + " in HEALTHCHECK (try CMD)",
+                      "write HEALTHCHECK CMD and then the command, or HEALTHCHECK NONE");
+  }
   if (node.args.size() < 2) throw util::Error("missing command after HEALTHCHECK CMD");
   check.command.exec_form = node.json;
   check.command.args.assign(node.args.begin() + 1, node.args.end());

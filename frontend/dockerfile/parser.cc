@@ -22,7 +22,7 @@ void add_node(Dockerfile& dockerfile, const SyntaxNode& node) {
   } else if (std::holds_alternative<ArgInstruction>(instruction.value)) {
     dockerfile.global_args.push_back(std::move(instruction));
   } else {
-    throw util::Error("no build stage in current context");
+    throw util::Error("no build stage in current context", "begin with FROM; only ARG may stand before it");
   }
 }
 
@@ -65,7 +65,9 @@ Dockerfile parse(std::shared_ptr<const llb::SourceText> source, std::vector<Warn
     }
   }
   report(dockerfile, tree, warnings);
-  if (dockerfile.stages.empty()) throw ParseError("dockerfile contains no stages to build", {source, {}});
+  if (dockerfile.stages.empty()) {
+    throw ParseError("dockerfile contains no stages to build", {source, {}}, "a stage begins with FROM");
+  }
   return dockerfile;
 }
 

@@ -201,8 +201,10 @@ void StageGraph::link(StageNode& stage, Command& command) {
 StageNode& StageGraph::target(std::string_view name) {
   if (name.empty()) return nodes_[stage_count_ - 1];
   if (StageNode* stage = find(name)) return *stage;
-  throw util::Error(
-      fmt::format("target stage \"{}\" could not be found{}", name, suggestion_text(name, stage_names())));
+  const std::vector<std::string> names = stage_names();
+  throw util::Error(fmt::format("target stage \"{}\" could not be found{}", name, suggestion_text(name, names)),
+                    names.empty() ? "no stage has a name: give it one with FROM image AS name"
+                                  : "stages are " + util::join(names, ", "));
 }
 
 std::vector<StageNode*> StageGraph::stages() {

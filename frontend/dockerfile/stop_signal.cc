@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <charconv>
 #include <string>
+#include <vector>
 
+#include "frontend/dockerfile/suggestion.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -36,7 +38,9 @@ void check_stop_signal(std::string_view text) {
   for (const std::string_view base : {"RTMIN+", "RTMAX-"}) {
     if (name.starts_with(base) && is_number(std::string_view(name).substr(base.size()), 1, kRealTimeSignals)) return;
   }
-  throw util::Error(fmt::format("STOPSIGNAL `{}`: unknown signal", text),
+  std::vector<std::string> known;
+  for (const std::string_view signal : kSignals) known.push_back(fmt::format("SIG{}", signal));
+  throw util::Error(fmt::format("STOPSIGNAL `{}`: unknown signal{}", text, suggestion_text("SIG" + name, known)),
                     "give a name such as SIGTERM or a number from 1 to 64");
 }
 

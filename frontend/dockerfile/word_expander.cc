@@ -131,7 +131,10 @@ class Expander {
         out.add(next_character());
       }
     }
-    if (stop != 0) throw util::Error(std::string("syntax error: missing `") + stop + "`");
+    if (stop != 0) {
+      throw util::Error(std::string("syntax error: missing `") + stop + "`",
+                        stop == '}' ? "the word may have ended at a blank inside the braces" : "");
+    }
     --depth_;
   }
 
