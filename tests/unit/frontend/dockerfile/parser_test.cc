@@ -91,7 +91,10 @@ TEST_CASE("any bytes are an error or a Dockerfile, quickly") {
   for (int i = 0; i < 60'000; ++i) bytes.push_back(static_cast<char>((i * 7919) >> 3));
   CHECK_THROWS_AS(test::parse(bytes), ParseError);
   std::string nul = "FROM a\0b AS c\nRUN x\0y <<'\xff\xfe'\n\xff\xfe\n"s;
-  CHECK_THROWS_AS(test::parse(nul), ParseError);
+  CHECK(test::parse(nul).stages.size() == 1);
+  nul.pop_back();
+  nul += '\0';
+  CHECK_THROWS_AS(test::parse(nul), ParseError);  // the here-document has no end
   std::string long_line = "FROM x\nRUN a";
   for (int i = 0; i < 100'000; ++i) long_line += " \\\n <x '${y:-z}'";
   CHECK(test::parse(long_line).stages.size() == 1);

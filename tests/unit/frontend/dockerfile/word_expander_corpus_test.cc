@@ -57,7 +57,8 @@ TEST_CASE("words expand as in the table of single words") {
 
 TEST_CASE("words expand, and name what they used, as in the table of substitutions") {
   if (!corpus::present("shell/substitution.json")) return;
-  for (const auto& row : corpus::read_json("shell/substitution.json")["cases"]) {
+  nlohmann::json table = corpus::read_json("shell/substitution.json");
+  for (const auto& row : table.at("cases")) {
     CAPTURE(row.dump());
     std::string input = row["input"];
     Environment environment = environment_of(row["env"]);
@@ -83,7 +84,8 @@ TEST_CASE("words expand, and name what they used, as in the table of substitutio
 
 TEST_CASE("words fall apart after expansion as in the table of word lists") {
   if (!corpus::present("shell/words.json")) return;
-  for (const auto& row : corpus::read_json("shell/words.json")["cases"]) {
+  nlohmann::json table = corpus::read_json("shell/words.json");
+  for (const auto& row : table.at("cases")) {
     CAPTURE(row.dump());
     Environment environment = environment_of(row["env"]);
     std::string input = row["input"];
