@@ -21,8 +21,10 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
   std::size_t difference = a.size() > b.size() ? a.size() - b.size() : b.size() - a.size();
   if (difference >= limit) return limit;
   std::vector<std::size_t> row(b.size() + 1);
+  std::vector<std::size_t> before(row.size());  // the row above `row`
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {
+    std::vector<std::size_t> above = row;
     std::size_t diagonal = row[0];
     row[0] = i + 1;
     std::size_t smallest = row[0];
@@ -30,9 +32,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
       std::size_t replaced = diagonal + (lower(a[i]) == lower(b[j]) ? 0 : 1);
       diagonal = row[j + 1];
       row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+      if (i > 0 && j > 0 && lower(a[i]) == lower(b[j - 1]) && lower(a[i - 1]) == lower(b[j])) {
+        row[j + 1] = std::min(row[j + 1], before[j - 1] + 1);  // two letters swapped
+      }
       smallest = std::min(smallest, row[j + 1]);
     }
     if (smallest >= limit) return limit;
+    before = std::move(above);
   }
   return row.back();
 }

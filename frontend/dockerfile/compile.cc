@@ -76,6 +76,8 @@ class PlatformCompiler {
                                       const oci::Platform& target, LintSink& lint);
   std::vector<StageNode*> resolve(const std::vector<StageNode*>& targets);
   std::vector<std::string> triggers_for(const StageNode& node) const;
+  void count_uses(const std::vector<StageNode*>& nodes, const StageNode& target);
+  StageState state_after(const StageNode& parent);
   void lower(StageNode& node);
   void lower_commands(const StageNode& node, StageState& state, StepNames& names);
   std::vector<const StageState*> sources_of(const StageNode& node, const Command& command) const;
@@ -88,6 +90,7 @@ class PlatformCompiler {
   StageGraph graph_;
   Bases bases_;
   std::map<const StageNode*, StageState> states_;
+  std::map<const StageNode*, std::size_t> uses_;  ///< of a stage's state, still to come
   std::map<const StageNode*, StageOutline> outlines_;
 };
 
@@ -110,7 +113,9 @@ PlatformResult PlatformCompiler::run() {
   graph_.check_cycles();
   StageNode& target = graph_.target(context_.request.target);
   const bool everything = context_.request.all_stages && context_.request.target.empty();
-  for (StageNode* node : resolve(everything ? graph_.stages() : std::vector<StageNode*>{&target})) lower(*node);
+  const std::vector<StageNode*> nodes = resolve(everything ? graph_.stages() : std::vector<StageNode*>{&target});
+  count_uses(nodes, target);
+  for (StageNode* node : nodes) lower(*node);
   return result(target);
 }
 
@@ -158,9 +163,26 @@ bool PlatformCompiler::no_cache(const StageNode& node) const {
                      [&](const std::string& name) { return util::equal_ignoring_case(name, node.label); });
 }
 
+void PlatformCompiler::count_uses(const std::vector<StageNode*>& nodes, const StageNode& target) {
+  ++uses_[&target];
+  for (const StageNode* node : nodes) {
+    ++uses_[node->parent];
+    for (const Command& command : node->commands) {
+      for (const StageNode* source : command.sources) ++uses_[source];
+    }
+  }
+}
+
+StageState PlatformCompiler::state_after(const StageNode& parent) {
+  StageState& state = states_.at(&parent);
+  // A state holds all the history so far: copied at each stage of a long chain, it would cost the square of its length.
+  if (--uses_[&parent] == 0) return std::move(state);
+  return state;
+}
+
 void PlatformCompiler::lower(StageNode& node) {
   StepNames names = step_names(node);
-  StageState state = node.parent == nullptr ? bases_.begin(node, names) : states_.at(node.parent);
+  StageState state = node.parent == nullptr ? bases_.begin(node, names) : state_after(*node.parent);
   if (!node.implicit() && !node.replaced) {
     state.begin();
     state.config.on_build.clear();

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "frontend/dockerfile/compile_context.h"
 #include "frontend/dockerfile/expose.h"
@@ -22,8 +23,18 @@ Pairs expand_pairs(Step& step, const std::vector<KeyValue>& items) {
   return pairs;
 }
 
-void add_unique(std::vector<std::string>& list, const std::string& value) {
-  if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
+void add_unique(std::vector<std::string>& list, const std::vector<std::string>& values) {
+  constexpr std::size_t kFew = 8;
+  if (values.size() <= kFew) {
+    for (const std::string& value : values) {
+      if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
+    }
+    return;
+  }
+  std::unordered_set<std::string> known(list.begin(), list.end());
+  for (const std::string& value : values) {
+    if (known.insert(value).second) list.push_back(value);
+  }
 }
 
 void lint_shell_form(Step& step, const CommandLine& command, const char* instruction) {
@@ -142,7 +153,7 @@ void lower_expose(Step& step, const ExposeInstruction& expose) {
     }
   }
   for (const Warning& warning : warnings) step.lint(warning.rule, warning.message);
-  for (const std::string& port : ports) add_unique(step.state.config.exposed_ports, port);
+  add_unique(step.state.config.exposed_ports, ports);
   step.state.commit(list_history("EXPOSE", ports), false);
 }
 
@@ -153,7 +164,7 @@ void lower_volume(Step& step, const VolumeInstruction& volume) {
     if (path.empty()) throw util::Error("VOLUME: a path is empty");
     paths.push_back(path);
   }
-  for (const std::string& path : paths) add_unique(step.state.config.volumes, path);
+  add_unique(step.state.config.volumes, paths);
   step.state.commit(list_history("VOLUME", paths), false);
 }
 

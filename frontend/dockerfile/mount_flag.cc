@@ -36,9 +36,9 @@ auto find_word(const Table& table, std::string_view what, const std::string& tex
   for (const auto& [name, value] : table) {
     if (name == word) return value;
   }
-  throw util::Error("unsupported " + std::string(what) + " " + util::quote(text) +
-                        suggestion_text(word, names_of(table)),
-                    "known are " + util::join(names_of(table), ", "));
+  throw util::Error(
+      "unsupported " + std::string(what) + " " + util::quote(text) + suggestion_text(word, names_of(table)),
+      "known are " + util::join(names_of(table), ", "));
 }
 
 std::string_view type_name(MountType type) {

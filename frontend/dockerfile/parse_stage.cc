@@ -57,7 +57,7 @@ InstructionValue parse_from(const SyntaxNode& node) {
     from.stage_name = util::to_lower(node.args[2]);
     if (!is_stage_name(from.stage_name)) {
       throw util::Error("invalid name for build stage: " + util::quote(from.stage_name_text) +
-                        ", name can't start with a number or contain symbols",
+                            ", name can't start with a number or contain symbols",
                         "a name begins with a letter; letters, digits, '-', '_' and '.' follow");
     }
   } else if (node.args.size() != 1) {

@@ -66,9 +66,13 @@ void StageState::set_workdir(std::string path) {
 }
 
 void StageState::set_env(const std::string& name, const std::string& value) {
+  // All of config.env is in the environment; looking through it for every new name would
+  // cost the square of their number.
+  const bool is_new = !environment.find(name);
   environment.set(name, value);
   const std::string entry = name + "=" + value;
   for (std::string& known : config.env) {
+    if (is_new) break;
     if (known.size() > name.size() && known.starts_with(name) && known[name.size()] == '=') {
       known = entry;
       return;

@@ -29,6 +29,7 @@ TEST_CASE("a suggestion is the nearest candidate below distance three") {
   CHECK(util::suggest("COYP", names) == "COPY");
   CHECK(util::suggest("exposed", names) == "EXPOSE");
   CHECK(util::suggest("FORM", names) == "FROM");
+  CHECK(util::suggest("RNU", Strings{"ENV", "RUN"}) == "RUN");  // swapped letters are nearer than two others
   CHECK_FALSE(util::suggest("WORKDIR", names));
   CHECK_FALSE(util::suggest("run", names));
   CHECK(util::suggest("ab", Strings{"abcd", "abc", "ab1"}) == "abc");
