@@ -23,6 +23,7 @@
 #include "executor/socket_relay.h"
 #include "executor/user_namespace.h"
 #include "util/error.h"
+#include "util/stats.h"
 #include "util/sync.h"
 #include "util/temp.h"
 
@@ -234,6 +235,8 @@ RunOutcome SandboxExecutor::run(const ProcessSpec& process, const MountPlan& mou
   if (!process.insecure) plan.seccomp = state_->lazy.lock()->filter;
   std::uint64_t namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
   if (process.network == NetworkMode::none) namespaces |= CLONE_NEWNET;
+  static util::Counter& mounted = util::counter("mounts");
+  mounted.add(static_cast<std::int64_t>(plan.root.size() + plan.steps.size()));
   std::string encoded = encode_plan(plan);
   std::vector<util::Fd> cgroup_files;
   if (cgroup) cgroup_files = cgroup->open_process_files();

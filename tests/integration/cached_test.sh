@@ -12,6 +12,9 @@ sleep 2.1   # the stat cache does not trust files that were changed just now
 
 build --debug=stats -t app -o type=oci,dest="$WORK/1.tar" .
 check_equal "steps run first" 2 "$(stat_of exec.runs)"
+for counter in context.files_read layers.unpacked layers.packed bytes.compressed mounts; do
+  [ "$(stat_of $counter)" -gt 0 ] || fail "$counter of the first run is 0"
+done
 
 build --debug=stats -t app -o type=oci,dest="$WORK/2.tar" .
 check_equal "CACHED steps" 4 "$(grep -c ' CACHED$' "$WORK/log")"
