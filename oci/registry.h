@@ -10,6 +10,7 @@
 
 #include "oci/descriptor.h"
 #include "oci/reference.h"
+#include "oci/registry_auth.h"
 #include "util/error.h"
 #include "util/stream.h"
 
@@ -62,6 +63,14 @@ class RegistryClient {
   /// sink has seen them; the caller discards). Does not call sink.finish().
   void fetch_blob(const Reference& repository, const Descriptor& blob, util::Writer& sink,
                   const TransferProgress& progress = {}, std::stop_token stop = {});
+
+  /// All tags of a repository in the order of the registry (usually the alphabet's), page by page. The tag and digest of
+  /// `repository` play no part. Throws RegistryError: not_found for an unknown repository.
+  std::vector<std::string> tags(const Reference& repository, std::stop_token stop = {});
+  /// Does `host` ("docker.io", "localhost:5000") accept this credential? The stored ones play no part, nothing is
+  /// written. Returns what is to be stored: `credential`, or an identity token in place of its password where the
+  /// registry hands one out. Throws RegistryError: unauthorized when it is refused.
+  Credential check_login(const std::string& host, const Credential& credential, std::stop_token stop = {});
 
   bool has_blob(const Reference& repository, const util::Digest& digest, std::stop_token stop = {});
   /// Asks to mount from another repository of the same registry; false = must be uploaded.

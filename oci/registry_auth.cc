@@ -159,8 +159,10 @@ struct CredentialStore::State {
   };
 
   explicit State(std::optional<std::vector<std::filesystem::path>> paths) : paths_(std::move(paths)) {}
+  explicit State(Credential credential) : only_(std::move(credential)) {}
 
   std::optional<Credential> find(const std::string& host) {
+    if (only_) return only_;
     // Held while a helper runs too: it may ask the user, once.
     std::lock_guard lock(mutex_);
     load();
@@ -189,7 +191,8 @@ struct CredentialStore::State {
     loaded_ = true;
   }
 
-  std::optional<std::vector<std::filesystem::path>> paths_;
+  const std::optional<std::vector<std::filesystem::path>> paths_;
+  const std::optional<Credential> only_;
   std::mutex mutex_;
   bool loaded_ = false;
   std::vector<AuthFile> files_;
@@ -199,6 +202,7 @@ struct CredentialStore::State {
 CredentialStore::CredentialStore() : state_(std::make_unique<State>(std::nullopt)) {}
 CredentialStore::CredentialStore(std::vector<std::filesystem::path> files)
     : state_(std::make_unique<State>(std::move(files))) {}
+CredentialStore::CredentialStore(Credential credential) : state_(std::make_unique<State>(std::move(credential))) {}
 CredentialStore::CredentialStore(CredentialStore&&) noexcept = default;
 CredentialStore::~CredentialStore() = default;
 

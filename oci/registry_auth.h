@@ -23,6 +23,8 @@ class CredentialStore {
   CredentialStore();
   /// Reads these files instead, the first one that knows a host wins; a missing one is empty.
   explicit CredentialStore(std::vector<std::filesystem::path> files);
+  /// Knows this one, for every host.
+  explicit CredentialStore(Credential credential);
   CredentialStore(CredentialStore&&) noexcept;
   ~CredentialStore();
   /// For a registry host ("docker.io", "localhost:5000"); nullopt = anonymous. A broken file throws util::Error.

@@ -105,7 +105,7 @@ void check_realm(const std::string& realm, const RegistryEndpoint& endpoint) {
 }
 
 util::HttpRequest token_request(const AuthChallenge& challenge, const std::string& scopes,
-                                const Credential* credential) {
+                                const Credential* credential, bool wants_identity_token) {
   util::HttpRequest request;
   request.connect_timeout = std::chrono::seconds(10);
   if (credential != nullptr && !credential->identity_token.empty()) {
@@ -128,6 +128,7 @@ util::HttpRequest token_request(const AuthChallenge& challenge, const std::strin
   }
   if (credential != nullptr) {
     add("account", credential->user);
+    if (wants_identity_token) add("offline_token", "true");
     request.headers.emplace_back("Authorization", basic_header(*credential));
   }
   return request;
@@ -222,7 +223,7 @@ std::string RegistryHost::obtain(const std::string& scopes, const AuthChallenge&
 RegistryHost::Token RegistryHost::fetch_token(const std::string& scopes, const AuthChallenge& challenge,
                                               const Credential* credential, std::stop_token stop) {
   check_realm(challenge.realm, endpoint_ ? *endpoint_ : RegistryEndpoint::of(name_));
-  util::HttpRequest request = token_request(challenge, scopes, credential);
+  util::HttpRequest request = token_request(challenge, scopes, credential, wants_identity_token_);
   if (endpoint_ && util::url_origin(request.url) == util::url_origin(endpoint_->origin())) endpoint_->prepare(request);
   RetryPolicy retry(std::chrono::milliseconds(200), stop);
   util::HttpResponse response;
@@ -246,11 +247,17 @@ RegistryHost::Token RegistryHost::fetch_token(const std::string& scopes, const A
   std::string text = fields.text("token");
   if (text.empty()) text = fields.text("access_token");
   if (text.empty()) fields.refuse("token", "missing");
+  if (wants_identity_token_) identity_token_ = fields.text("refresh_token");
   std::int64_t lifetime = fields.has("expires_in") ? fields.integer("expires_in") : 0;
   if (lifetime < kDefaultLifetime) lifetime = kDefaultLifetime;
   lifetime = std::min(lifetime, kMaxLifetime);
   // A little earlier than the registry thinks: the request still has to travel.
   return {"Bearer " + text, util::now_nanoseconds() + (lifetime * 9 / 10) * kSecond};
+}
+
+std::string RegistryHost::identity_token() {
+  std::lock_guard lock(mutex_);
+  return identity_token_;
 }
 
 std::shared_ptr<void> RegistryHost::transfer_slot(std::stop_token stop) {

@@ -45,6 +45,11 @@ class RegistryHost {
   std::string reauthorize(const std::string& scopes, const std::string& used, const util::HttpResponse& refusal,
                           std::stop_token stop);
 
+  /// From now on token services are asked for an identity token too.
+  void ask_identity_token() { wants_identity_token_ = true; }
+  /// What they gave; "" = none.
+  std::string identity_token();
+
   /// Bounds parallel transfers; released by the destructor of the returned object. Throws Cancelled.
   std::shared_ptr<void> transfer_slot(std::stop_token stop);
 
@@ -68,6 +73,8 @@ class RegistryHost {
   std::optional<RegistryEndpoint> endpoint_;
   std::optional<AuthChallenge> challenge_;
   std::map<std::string, Token> tokens_;
+  bool wants_identity_token_ = false;
+  std::string identity_token_;
   std::shared_ptr<Slots> slots_;
 };
 

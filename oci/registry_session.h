@@ -50,7 +50,8 @@ class RetryPolicy {
 /// Exchanges with registries: connection, authentication, retries. Thread-safe.
 class RegistrySession {
  public:
-  explicit RegistrySession(std::chrono::milliseconds retry_delay) : retry_delay_(retry_delay), http_("builder") {}
+  explicit RegistrySession(std::chrono::milliseconds retry_delay, CredentialStore credentials = CredentialStore())
+      : retry_delay_(retry_delay), http_("builder"), credentials_(std::move(credentials)) {}
 
   /// One exchange; a 401 is answered once with (new) credentials. Throws HttpError, Cancelled.
   util::HttpResponse exchange(const RegistryRequest& request, util::Writer* sink, std::stop_token stop);
@@ -60,6 +61,7 @@ class RegistrySession {
                           std::size_t limit = 0);
 
   RetryPolicy retry_policy(std::stop_token stop) const { return {retry_delay_, std::move(stop)}; }
+  std::chrono::milliseconds retry_delay() const { return retry_delay_; }
   RegistryHost& host(const std::string& name);
 
  private:
