@@ -25,6 +25,7 @@
 #include "tools/builder/context_remote.h"
 #include "tools/builder/request.h"
 #include "tools/builder/result_files.h"
+#include "tools/builder/usage_error.h"
 #include "tools/progress/display.h"
 #include "util/log.h"
 #include "util/scope_exit.h"

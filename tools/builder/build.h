@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <stop_token>
 
-#include "tools/builder/flags.h"
+#include "tools/builder/build_options.h"
 
 namespace builder {
 

@@ -9,6 +9,7 @@
 #include "frontend/dockerfile/remote_source.h"
 #include "oci/reference.h"
 #include "tools/builder/context_remote.h"
+#include "tools/builder/usage_error.h"
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/text.h"

@@ -9,7 +9,7 @@
 #include "frontend/dockerfile/compile.h"
 #include "llb/graph.h"
 #include "llb/source_map.h"
-#include "tools/builder/flags.h"
+#include "tools/builder/build_options.h"
 
 namespace builder {
 

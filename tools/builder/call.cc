@@ -20,6 +20,7 @@
 #include "tools/builder/call_print.h"
 #include "tools/builder/context_remote.h"
 #include "tools/builder/request.h"
+#include "tools/builder/usage_error.h"
 #include "tools/progress/display.h"
 #include "util/text.h"
 

@@ -4,7 +4,7 @@
 #include <stop_token>
 #include <string>
 
-#include "tools/builder/flags.h"
+#include "tools/builder/build_options.h"
 
 namespace builder {
 

@@ -11,6 +11,7 @@
 #include "cache/tree.h"
 #include "frontend/dockerfile/remote_source.h"
 #include "tools/builder/archive_files.h"
+#include "tools/builder/usage_error.h"
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/http.h"

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "tools/builder/usage_error.h"
 #include "util/text.h"
 
 namespace builder {

@@ -8,7 +8,7 @@
 #include "oci/reference.h"
 #include "solver/ops/secret_store.h"
 #include "tools/builder/build_context.h"
-#include "tools/builder/flags.h"
+#include "tools/builder/build_options.h"
 
 namespace builder {
 

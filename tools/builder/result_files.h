@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "exporter/exporter.h"
-#include "tools/builder/flags.h"
+#include "tools/builder/build_options.h"
 
 namespace builder {
 

@@ -1,19 +1,9 @@
 #pragma once
 
-#include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "util/error.h"
-
 namespace builder {
-
-/// A wrong command line; exit code 2.
-class UsageError : public util::Error {
- public:
-  using util::Error::Error;
-};
 
 /// What `builder build` was asked for; flags only, nothing looked up.
 struct BuildOptions {
@@ -48,18 +38,5 @@ struct BuildOptions {
   bool quiet = false;
   unsigned jobs = 0;
 };
-
-/// A parsed command line: which command, and its options.
-struct CommandLine {
-  enum class Command { help, version, build, debug_dump_llb };
-  Command command = Command::help;
-  BuildOptions build;                 ///< also what debug dump-llb builds on
-  std::string text;                   ///< help: what to print
-  bool json = false;                  ///< version --format json
-  std::string dump_format = "json";   ///< dump-llb: json, dot
-};
-
-/// Throws UsageError. Looks at nothing but the arguments.
-CommandLine parse_command_line(int argc, char** argv);
 
 }  // namespace builder
