@@ -5,41 +5,20 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <list>
 #include <vector>
 
 #include "util/error.h"
+#include "util/unix_socket.h"
 
 namespace executor {
 namespace {
 
-/// The address of `name` in a directory, by way of its descriptor: addresses are limited to 107 bytes, paths are not.
-struct sockaddr_un address_in(const util::Fd& directory, const std::string& name) {
-  struct sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  std::string path = "/proc/self/fd/" + std::to_string(directory.get()) + "/" + name;
-  if (path.size() >= sizeof address.sun_path) throw util::Error("use the socket `" + name + "`: its name is too long");
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  return address;
-}
-
-util::Fd new_socket(int flags) {
-  util::Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
-  if (!fd) util::throw_errno("make a socket");
-  return fd;
-}
-
 util::Fd connect_to(const std::filesystem::path& path) {
-  util::Fd directory = util::open_file(path.parent_path(), O_PATH | O_DIRECTORY);
-  struct sockaddr_un address = address_in(directory, path.filename().string());
-  util::Fd fd = new_socket(0);
-  if (connect(fd.get(), reinterpret_cast<struct sockaddr*>(&address), sizeof address) != 0)
-    util::throw_errno("connect to `" + path.string() + "`");
+  util::Fd fd = util::connect_unix(path);
   if (fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0) util::throw_errno("connect to `" + path.string() + "`");
   return fd;
 }
@@ -92,15 +71,11 @@ SocketRelay::SocketRelay(const MountPlan::Socket& socket, const std::filesystem:
   if (stat(source_.c_str(), &info) != 0) util::throw_errno("use the socket `" + source_ + "`");
   if (!S_ISSOCK(info.st_mode)) throw util::Error("use the socket `" + source_ + "`: it is not a socket");
   util::Fd place = util::open_file(directory, O_PATH | O_DIRECTORY);
-  struct sockaddr_un address = address_in(place, name);
-  listener_ = new_socket(SOCK_NONBLOCK);
-  if (bind(listener_.get(), reinterpret_cast<struct sockaddr*>(&address), sizeof address) != 0)
-    util::throw_errno("make the socket `" + path_.string() + "`");
+  listener_ = util::listen_unix(path_);
   if (fchownat(place.get(), name.c_str(), socket.uid, socket.gid, AT_SYMLINK_NOFOLLOW) != 0)
     util::throw_errno("set the owner of `" + socket.target + "`");
   if (fchmodat(place.get(), name.c_str(), socket.mode, 0) != 0)
     util::throw_errno("set the mode of `" + socket.target + "`");
-  if (listen(listener_.get(), 16) != 0) util::throw_errno("make the socket `" + path_.string() + "`");
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the main thread

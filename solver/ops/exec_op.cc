@@ -5,6 +5,7 @@
 
 #include "llb/codec.h"
 #include "solver/ops/changed_entries.h"
+#include "solver/ops/exec_devices.h"
 #include "solver/ops/process_failed.h"
 #include "solver/ops/tree_layer.h"
 #include "solver/ops/vertex_progress.h"
@@ -24,13 +25,6 @@ constexpr const char* kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/s
                         " did not complete successfully: exit code: " + std::to_string(outcome.status.shell_code());
   if (outcome.out_of_memory) message += ": out of memory";
   throw ProcessFailed(message, outcome.status, outcome.out_of_memory, std::move(log_tail));
-}
-
-void require_no_devices(const llb::ExecOp& op) {
-  for (const llb::Device& device : op.devices) {
-    if (device.required)
-      throw util::Error("device `" + device.name + "` is required by this step and is not available");
-  }
 }
 
 }  // namespace
@@ -98,15 +92,15 @@ void ExecOp::run(const executor::ProcessSpec& process, const executor::MountPlan
 }
 
 solver::Result ExecOp::exec(std::span<const solver::Result> inputs, solver::OpContext& context) {
-  require_no_devices(op_);
   if (!inputs.empty() && inputs[0].tree != nullptr) throw util::Error("a local directory cannot be the root of a step");
   solver::Result result = inputs.empty() ? solver::Result{} : inputs[0];
   VertexProgress progress(context.progress, context.task);
+  executor::ProcessSpec process = process_spec();
+  executor::MountPlan plan;
+  add_devices(op_, services_.devices, plan, process.env, context);
   // Before the mounts: of all that is waited for, caches come last.
   const std::unique_ptr<cache::ActiveSnapshot> root =
       services_.snapshots.prepare(result.layers, progress.task(), context.stop);
-  executor::ProcessSpec process = process_spec();
-  executor::MountPlan plan;
   plan.root = root->mounts();
   {
     const ExecMounts mounts(services_, *cleared_, *vertex_, op_, inputs, progress.task(), context.stop);

@@ -13,6 +13,7 @@
 #include "executor/executor.h"
 #include "llb/graph.h"
 #include "solver/op.h"
+#include "solver/ops/exec_devices.h"
 #include "solver/ops/secret_store.h"
 #include "source/source.h"
 
@@ -36,6 +37,8 @@ struct OpServices {
   std::filesystem::path temporary = {};
   /// Limits of every RUN that are no part of its key (memory, cpu).
   executor::ResourceLimits limits = {};
+  /// Devices that steps may use.
+  DevicePolicy devices = {};
 };
 
 /// Vertices (by digest) whose layers an exec below `roots` mounts or copies from.

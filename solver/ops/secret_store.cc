@@ -32,6 +32,11 @@ std::optional<std::string> SecretStore::value(const std::string& id) const {
   return value;
 }
 
+void SecretStore::serve_ssh(const std::string& id, SshSource source, const std::filesystem::path& temporary) {
+  agents_.push_back(std::make_unique<SshAgent>(std::move(source), temporary));
+  add_ssh(id, agents_.back()->path().string());
+}
+
 std::optional<std::string> SecretStore::ssh_socket(const std::string& id) const {
   const auto socket = ssh_.find(id);
   if (socket == ssh_.end()) return std::nullopt;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 
 #include "solver/ops/process_failed.h"
@@ -329,11 +330,54 @@ TEST_CASE("tmpfs and scripts are part of the plan") {
   CHECK(call.plan.files.at(0).mode == 0755);
 }
 
-TEST_CASE("a device that is required and not there is an error") {
+TEST_CASE("a device that is required and not there is an error, one that is not is left out") {
+  if (!test::can_store_layers()) return;
   test::OpStores stores;
   llb::ExecOp op = shell("a");
   op.devices = {{"vendor.com/gpu=all", true}};
   CHECK_THROWS_AS(stores.run(exec_vertex(op), {{}}), util::Error);
+  op.devices[0].required = false;
+  stores.run(exec_vertex(op), {{}});
+  CHECK(stores.executor.calls().at(0).plan.extra.empty());
+}
+
+TEST_CASE("a device brings its nodes, mounts and variables, when it may be used") {
+  if (!test::can_store_layers()) return;
+  test::OpStores stores;
+  stores.dir.write("cdi/v.json", R"({"kind":"v.com/d","containerEdits":{"env":["COMMON=1"]},"devices":[
+      {"name":"a","containerEdits":{"env":["A=device"],"deviceNodes":[{"path":"/dev/inside","hostPath":"/dev/null"}],
+       "mounts":[{"hostPath":"/usr","containerPath":"/mnt/usr","options":["ro","rbind"]}],
+       "hooks":[{"hookName":"createContainer","path":"/bin/true"}]}},
+      {"name":"b","annotations":{"org.mobyproject.buildkit.device.autoallow":"true"},"containerEdits":{"env":["B=1"]}},
+      {"name":"gone","containerEdits":{"deviceNodes":[{"path":"/dev/builder-test-no-such-node"}]}}]})");
+  setenv("BUILDER_CDI_SPEC_DIRS", (stores.dir / "cdi").c_str(), 1);
+  llb::ExecOp op = shell("a");
+  op.devices = {{"v.com/d=a", false}, {"v.com/d=b", false}};
+  CHECK_THROWS_WITH_AS(stores.run(exec_vertex(op), {{}}), "device `v.com/d=a` may not be used by this step", util::Error);
+  CHECK(stores.executor.calls().empty());
+  for (const char* allowed : {"v.com/d=a", "v.com/d"}) {
+    stores.services.devices = {false, {allowed}};
+    stores.run(exec_vertex(op), {{}});
+    const Call call = stores.executor.calls().back();
+    CHECK(std::count(call.process.env.begin(), call.process.env.end(), "A=1") == 0);
+    for (const char* variable : {"COMMON=1", "A=device", "B=1"}) {
+      CHECK(std::count(call.process.env.begin(), call.process.env.end(), variable) == 1);
+    }
+    REQUIRE(call.plan.extra.size() == 2);
+    CHECK(call.plan.extra[0].source == "/dev/null");
+    CHECK(call.plan.extra[0].target == "/dev/inside");
+    CHECK_FALSE(call.plan.extra[0].no_dev);
+    CHECK(call.plan.extra[1].read_only);
+    CHECK(call.plan.extra[1].recursive);
+    CHECK(stores.progress.all<util::TaskWarning>(exec_vertex(op)->digest()).back().short_text == "hooks of device `v.com/d=a` are not run");
+  }
+  stores.services.devices = {true, {}};
+  op.devices = {{"v.com/d=gone", false}};
+  CHECK_THROWS_AS(stores.run(exec_vertex(op), {{}}), util::Error);
+  op.devices = {{"v.com/d=b", false}};
+  stores.services.devices = {};
+  stores.run(exec_vertex(op), {{}});  // allows itself
+  unsetenv("BUILDER_CDI_SPEC_DIRS");
 }
 
 TEST_CASE("the key of a step sees mounted files by content and its root as a whole") {
