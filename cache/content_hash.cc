@@ -2,10 +2,10 @@
 
 #include <vector>
 
-#include "cache/parallel.h"
 #include "cache/selection.h"
 #include "oci/layer.h"
 #include "util/error.h"
+#include "util/parallel.h"
 #include "util/pattern.h"
 #include "util/stats.h"
 
@@ -84,7 +84,7 @@ util::Digest content_digest(const Tree& tree, const PathSelection& selection, st
     });
     ends.push_back(items.size());
   }
-  parallel_for(items.size(), [&](std::size_t i) {
+  util::parallel_for(items.size(), [&](std::size_t i) {
     oci::LayerEntry& entry = items[i].entry;
     if (!entry.is_file() || entry.content) return;
     if (stop.stop_requested()) throw util::Cancelled();

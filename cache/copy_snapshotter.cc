@@ -13,10 +13,10 @@
 
 #include "cache/layer_directory.h"
 #include "cache/overlay_snapshotter.h"
-#include "cache/parallel.h"
 #include "cache/selection.h"
 #include "util/error.h"
 #include "util/fs.h"
+#include "util/parallel.h"
 #include "util/temp.h"
 
 namespace cache {
@@ -55,7 +55,7 @@ void copy_tree(const Tree& tree, const std::filesystem::path& directory, std::st
     bool linked = target && target->is_file() && target->hard_link.empty() && target->content == entry.content;
     (linked ? links : files).push_back(&entry);
   }
-  parallel_for(files.size(), [&](std::size_t i) {
+  util::parallel_for(files.size(), [&](std::size_t i) {
     if (stop.stop_requested()) throw util::Cancelled();
     std::unique_ptr<util::Reader> content = tree.open(files[i]->path);
     writer.write_file(*files[i], *content);

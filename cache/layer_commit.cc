@@ -7,9 +7,9 @@
 
 #include "cache/layer_store.h"
 #include "cache/layer_store_state.h"
-#include "cache/parallel.h"
 #include "util/check.h"
 #include "util/error.h"
+#include "util/parallel.h"
 #include "util/stats.h"
 #include "util/temp.h"
 #include "util/time.h"
@@ -85,7 +85,7 @@ void for_each_file(Entries& entries, std::stop_token stop, F&& f) {
   for (oci::LayerEntry& entry : entries) {
     if (is_content(entry)) files.push_back(&entry);
   }
-  parallel_for(files.size(), [&](std::size_t i) {
+  util::parallel_for(files.size(), [&](std::size_t i) {
     if (stop.stop_requested()) throw util::Cancelled();
     f(*files[i]);
   });

@@ -9,9 +9,9 @@
 #include "exporter/annotations.h"
 #include "exporter/epoch.h"
 #include "exporter/image_history.h"
-#include "exporter/parallel.h"
 #include "exporter/rewrite_times.h"
 #include "util/error.h"
+#include "util/parallel.h"
 #include "util/time.h"
 
 namespace exporter {
@@ -64,7 +64,7 @@ std::map<cache::LayerId, cache::LayerBlob> pack_layers(const ExportRequest& requ
   auto pack = [&](std::size_t i, const std::stop_token& own_stop) {
     todo[i]->second = cache.layers().blob(todo[i]->first, request.output.pack, fetch, &task, own_stop);
   };
-  for_each_parallel(todo.size(), 0, pack, stop);
+  util::for_each_parallel(todo.size(), 0, pack, stop);
   return blobs;
 }
 
@@ -86,7 +86,7 @@ std::vector<cache::LayerBlob> image_layers(const PlatformImage& image, const Exp
     if (row && row->remote) return;
     layers[i] = rewrite_times(layers[i], *epoch, request.output.pack, cache, own_stop);
   };
-  for_each_parallel(layers.size(), 0, rewrite, stop);
+  util::for_each_parallel(layers.size(), 0, rewrite, stop);
   return layers;
 }
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <utility>
 
-#include "exporter/parallel.h"
 #include "util/check.h"
 #include "util/error.h"
+#include "util/parallel.h"
 #include "util/stats.h"
 
 namespace exporter {
@@ -132,7 +132,7 @@ void Pusher::push_blobs(const oci::Reference& repository) {
   const std::string part = "pushing layers";
   task_.bytes(part, 0, 0);
   const std::vector<PushBlob> all = blobs();
-  for_each_parallel(
+  util::for_each_parallel(
       all.size(), kParallelUploads,
       [&](std::size_t i, const std::stop_token& stop) { push_blob(repository, all[i], stop); }, stop_);
   task_.bytes(part, 0, 0, true);
