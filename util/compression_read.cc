@@ -1,74 +1,17 @@
-#include <archive.h>
-#include <archive_entry.h>
-#include <fmt/format.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <exception>
 #include <utility>
-#include <vector>
 
 #include "util/compression.h"
-#include "util/error.h"
+#include "util/compression_input.h"
 
 namespace util {
 namespace {
 
-constexpr std::size_t kInputBuffer = std::size_t{128} << 10;
-
-/// The source with its first bytes, which were read to detect the encoding, put back in front.
-class Input {
- public:
-  explicit Input(Reader& from) : from_(from), buffer_(kInputBuffer) {}
-
-  /// Reads until `count` bytes are there or the source ends, and shows what is there.
-  Bytes peek(std::size_t count) {
-    if (buffer_.size() - begin_ < count) {
-      std::memmove(buffer_.data(), buffer_.data() + begin_, available());
-      end_ -= std::exchange(begin_, 0);
-    }
-    while (available() < count && !ended_) fill();
-    return rest();
-  }
-  /// At least one unread byte, or nothing at the end.
-  Bytes next() {
-    if (available() == 0 && !ended_) {
-      begin_ = end_ = 0;
-      fill();
-    }
-    return rest();
-  }
-  void consume(std::size_t count) { begin_ += count; }
-  std::size_t read(std::span<std::byte> to) {
-    // Large reads of unchanged bytes need no second buffer.
-    if (available() == 0) return ended_ ? 0 : from_.read(to);
-    std::size_t count = std::min(to.size(), available());
-    std::memcpy(to.data(), buffer_.data() + begin_, count);
-    consume(count);
-    return count;
-  }
-
- private:
-  std::size_t available() const { return end_ - begin_; }
-  Bytes rest() const { return Bytes(buffer_).subspan(begin_, available()); }
-  void fill() {
-    std::size_t count = from_.read(std::span(buffer_).subspan(end_));
-    if (count == 0) ended_ = true;
-    end_ += count;
-  }
-
-  Reader& from_;
-  std::vector<std::byte> buffer_;
-  std::size_t begin_ = 0, end_ = 0;
-  bool ended_ = false;
-};
-
-[[noreturn]] void fail(std::string_view encoding, std::string_view cause) {
-  throw Error(fmt::format("decompress {} data: {}", encoding, cause));
-}
+using compression::fail;
+using compression::Input;
 
 class IdentityReader final : public Reader {
  public:
@@ -173,66 +116,6 @@ class ZstdReader final : public Reader {
   bool output_waiting_ = false;
 };
 
-/// bzip2 and xz: libarchive with the filter given and the "raw" format, which has one member: the data.
-class ArchiveFilterReader final : public Reader {
- public:
-  ArchiveFilterReader(std::unique_ptr<Input> input, int filter, std::string_view name)
-      : input_(std::move(input)), name_(name), archive_(archive_read_new()) {
-    if (!archive_) fail(name_, "not enough memory");
-    require(archive_read_append_filter(archive_.get(), filter));
-    require(archive_read_support_format_raw(archive_.get()));
-    require(archive_read_support_format_empty(archive_.get()));
-    require(archive_read_open(archive_.get(), this, nullptr, &ArchiveFilterReader::feed, nullptr));
-    // Opening already decodes a first piece; damage found there only leaves an error and looks like no data at all.
-    if (archive_errno(archive_.get()) != 0) require(ARCHIVE_FATAL);
-    archive_entry* entry = nullptr;
-    int result = archive_read_next_header(archive_.get(), &entry);
-    ended_ = result == ARCHIVE_EOF;
-    if (!ended_) require(result);
-  }
-
-  std::size_t read(std::span<std::byte> buffer) override {
-    if (ended_) return 0;
-    la_ssize_t count = archive_read_data(archive_.get(), buffer.data(), buffer.size());
-    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
-    if (count < 0) require(ARCHIVE_FATAL);
-    return static_cast<std::size_t>(count);
-  }
-
- private:
-  void require(int result) {
-    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
-    if (result == ARCHIVE_OK || result == ARCHIVE_WARN) return;
-    fail(name_, "the data is damaged or cut off");
-  }
-
-  static la_ssize_t feed(archive* a, void* self_pointer, const void** data) noexcept {
-    auto* self = static_cast<ArchiveFilterReader*>(self_pointer);
-    try {
-      // The block handed out last has been used up when the next one is asked for.
-      self->input_->consume(std::exchange(self->lent_, 0));
-      Bytes bytes = self->input_->next();
-      self->lent_ = bytes.size();
-      *data = bytes.data();
-      return static_cast<la_ssize_t>(bytes.size());
-    } catch (...) {
-      self->failure_ = std::current_exception();
-      archive_set_error(a, EIO, "reading failed");
-      return ARCHIVE_FATAL;
-    }
-  }
-
-  struct Free {
-    void operator()(archive* a) const { archive_read_free(a); }
-  };
-  std::unique_ptr<Input> input_;
-  std::string_view name_;
-  std::size_t lent_ = 0;
-  std::exception_ptr failure_;
-  std::unique_ptr<archive, Free> archive_;
-  bool ended_ = false;
-};
-
 }  // namespace
 
 std::unique_ptr<Reader> make_decompressor(Reader& from) {
@@ -243,11 +126,9 @@ std::unique_ptr<Reader> make_decompressor(Reader& from) {
     case Encoding::zstd:
       return std::make_unique<ZstdReader>(std::move(input));
     case Encoding::bzip2:
-      // libarchive takes anything shorter than the shortest stream for no data at all.
-      if (input->peek(14).size() < 14) fail("bzip2", "the data is cut off");
-      return std::make_unique<ArchiveFilterReader>(std::move(input), ARCHIVE_FILTER_BZIP2, "bzip2");
+      return compression::make_bzip2_reader(std::move(input));
     case Encoding::xz:
-      return std::make_unique<ArchiveFilterReader>(std::move(input), ARCHIVE_FILTER_XZ, "xz");
+      return compression::make_xz_reader(std::move(input));
     case Encoding::identity:
       break;
   }

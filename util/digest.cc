@@ -1,7 +1,10 @@
 #include "util/digest.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
+// EVP, which is meant to be used instead, reads a configuration and registers a few hundred algorithms at its first use: half of what
+// a build in which nothing changed has to compute.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
@@ -24,13 +27,6 @@ bool is_lower_hex(std::string_view text) {
 bool is_digest(std::string_view text) {
   std::size_t digits = text.starts_with(kSha256) ? 64 : text.starts_with(kSha512) ? 128 : 0;
   return digits != 0 && text.size() == kPrefixLength + digits && is_lower_hex(text.substr(kPrefixLength));
-}
-
-/// The algorithm, looked up in OpenSSL's providers once: the implicit look-up is slower than hashing a short key.
-const EVP_MD* sha256_algorithm() {
-  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  if (algorithm == nullptr) throw Error("hash with SHA-256: not provided by OpenSSL");
-  return algorithm;
 }
 
 std::span<const std::byte> bytes_of(std::string_view text) {
@@ -71,16 +67,11 @@ std::string_view Digest::hex() const noexcept {
 }
 
 struct Sha256::State {
-  struct Free {
-    void operator()(EVP_MD_CTX* owned) const { EVP_MD_CTX_free(owned); }
-  };
-  std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
+  SHA256_CTX context;
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {
-  if (state_->context == nullptr || EVP_DigestInit_ex2(state_->context.get(), sha256_algorithm(), nullptr) != 1) {
-    throw Error("start SHA-256: OpenSSL failed");
-  }
+  SHA256_Init(&state_->context);
 }
 
 Sha256::Sha256(Sha256&&) noexcept = default;
@@ -89,9 +80,7 @@ Sha256::~Sha256() = default;
 
 void Sha256::update(std::span<const std::byte> data) {
   CHECK(state_ != nullptr);
-  if (EVP_DigestUpdate(state_->context.get(), data.data(), data.size()) != 1) {
-    throw Error("hash with SHA-256: OpenSSL failed");
-  }
+  SHA256_Update(&state_->context, data.data(), data.size());
 }
 
 void Sha256::update(std::string_view data) {
@@ -100,19 +89,16 @@ void Sha256::update(std::string_view data) {
 
 Digest Sha256::finish() {
   CHECK(state_ != nullptr);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> raw;
-  unsigned length = 0;
-  if (EVP_DigestFinal_ex(state_->context.get(), raw.data(), &length) != 1) {
-    throw Error("finish SHA-256: OpenSSL failed");
-  }
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> raw;
+  SHA256_Final(raw.data(), &state_->context);
   state_.reset();
   constexpr std::string_view kHex = "0123456789abcdef";
-  std::array<char, 2 * EVP_MAX_MD_SIZE> hex;
-  for (unsigned i = 0; i < length; ++i) {
+  std::array<char, 2 * SHA256_DIGEST_LENGTH> hex;
+  for (std::size_t i = 0; i < raw.size(); ++i) {
     hex[2 * i] = kHex[raw[i] >> 4];
     hex[2 * i + 1] = kHex[raw[i] & 15];
   }
-  return Digest::sha256({hex.data(), 2 * length});
+  return Digest::sha256({hex.data(), hex.size()});
 }
 
 Digest sha256_of(std::string_view data) {

@@ -1,6 +1,5 @@
 #include "util/http.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <mutex>
 #include <utility>
 
+#include "util/http_curl.h"
 #include "util/http_url.h"
 #include "util/sync.h"
 #include "util/text.h"
@@ -24,35 +24,28 @@ constexpr std::size_t kMostBody = std::size_t{256} << 20;
 constexpr std::size_t kMostErrorBody = std::size_t{64} << 10;
 
 struct FreeEasy {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  void operator()(CURL* easy) const { curl().easy_cleanup(easy); }
 };
 struct FreeMulti {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  void operator()(CURLM* multi) const { curl().multi_cleanup(multi); }
 };
 struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  void operator()(curl_slist* list) const { curl().slist_free_all(list); }
 };
 struct FreeShare {
-  void operator()(CURLSH* share) const { curl_share_cleanup(share); }
+  void operator()(CURLSH* share) const { curl().share_cleanup(share); }
 };
-
-void init_curl() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw Error("start libcurl");
-  });
-}
 
 /// Names resolved and TLS sessions, common to all handles of a client.
 class Share {
  public:
-  Share() : share_(curl_share_init()) {
+  Share() : share_(curl().share_init()) {
     if (!share_) throw Error("start libcurl: not enough memory");
-    curl_share_setopt(share_.get(), CURLSHOPT_LOCKFUNC, &Share::lock);
-    curl_share_setopt(share_.get(), CURLSHOPT_UNLOCKFUNC, &Share::unlock);
-    curl_share_setopt(share_.get(), CURLSHOPT_USERDATA, this);
-    curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
-    curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    curl().share_setopt(share_.get(), CURLSHOPT_LOCKFUNC, &Share::lock);
+    curl().share_setopt(share_.get(), CURLSHOPT_UNLOCKFUNC, &Share::unlock);
+    curl().share_setopt(share_.get(), CURLSHOPT_USERDATA, this);
+    curl().share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
+    curl().share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
   }
   CURLSH* get() const { return share_.get(); }
 
@@ -69,8 +62,8 @@ class Share {
 
 /// One transfer at a time, with its connections: they belong to the multi handle and outlive the transfer.
 struct Handle {
-  std::unique_ptr<CURLM, FreeMulti> multi{curl_multi_init()};
-  std::unique_ptr<CURL, FreeEasy> easy{curl_easy_init()};
+  std::unique_ptr<CURLM, FreeMulti> multi{curl().multi_init()};
+  std::unique_ptr<CURL, FreeEasy> easy{curl().easy_init()};
   std::string origin;  ///< where its last connection went
 };
 
@@ -106,7 +99,7 @@ struct Transfer {
 
   long status() const {
     long code = 0;
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code);
+    curl().easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code);
     return code;
   }
 
@@ -173,8 +166,8 @@ struct Transfer {
 
 template <typename T>
 void set(CURL* easy, CURLoption option, T value) {
-  CURLcode code = curl_easy_setopt(easy, option, value);
-  if (code != CURLE_OK) throw HttpError(curl_easy_strerror(code), false);
+  CURLcode code = curl().easy_setopt(easy, option, value);
+  if (code != CURLE_OK) throw HttpError(curl().easy_strerror(code), false);
 }
 
 void set_method(CURL* easy, const HttpRequest& request, const std::string& method) {
@@ -228,7 +221,7 @@ void set_proxy(CURL* easy, const std::string& url) {
 std::unique_ptr<curl_slist, FreeList> header_list(const HttpRequest& request, bool with_credentials) {
   std::unique_ptr<curl_slist, FreeList> list;
   auto add = [&](const std::string& line) {
-    curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+    curl_slist* longer = curl().slist_append(list.get(), line.c_str());
     if (longer == nullptr) throw HttpError("not enough memory", false);
     (void)list.release();
     list.reset(longer);
@@ -261,23 +254,23 @@ void set_timeouts(CURL* easy, const HttpRequest& request) {
 /// Runs the easy handle to its end. A stop request wakes it up at once.
 CURLcode drive(Handle& handle, const Transfer& transfer, const std::stop_token& stop) {
   CURLM* multi = handle.multi.get();
-  curl_multi_add_handle(multi, handle.easy.get());
+  curl().multi_add_handle(multi, handle.easy.get());
   struct Remove {
     Handle& handle;
-    ~Remove() { curl_multi_remove_handle(handle.multi.get(), handle.easy.get()); }
+    ~Remove() { curl().multi_remove_handle(handle.multi.get(), handle.easy.get()); }
   } remove{handle};
-  std::stop_callback wake(stop, [multi] { curl_multi_wakeup(multi); });
+  std::stop_callback wake(stop, [multi] { curl().multi_wakeup(multi); });
   for (;;) {
     if (stop.stop_requested()) throw Cancelled();
     int running = 0;
-    if (CURLMcode code = curl_multi_perform(multi, &running); code != CURLM_OK) {
-      throw HttpError(curl_multi_strerror(code), false);
+    if (CURLMcode code = curl().multi_perform(multi, &running); code != CURLM_OK) {
+      throw HttpError(curl().multi_strerror(code), false);
     }
     if (running == 0 || transfer.failure) break;
-    curl_multi_poll(multi, nullptr, 0, 1000, nullptr);
+    curl().multi_poll(multi, nullptr, 0, 1000, nullptr);
   }
   int left = 0;
-  while (CURLMsg* message = curl_multi_info_read(multi, &left)) {
+  while (CURLMsg* message = curl().multi_info_read(multi, &left)) {
     if (message->msg == CURLMSG_DONE) return message->data.result;
   }
   return CURLE_ABORTED_BY_CALLBACK;
@@ -333,7 +326,7 @@ HttpResponse HttpClient::State::perform_once(const HttpRequest& request, const s
   std::unique_ptr<Handle> handle = take(url_origin(url));
   if (!handle->multi || !handle->easy) throw HttpError("start libcurl: not enough memory", false);
   CURL* easy = handle->easy.get();
-  curl_easy_reset(easy);
+  curl().easy_reset(easy);
   Transfer transfer{request, sink, easy, {}, 0, nullptr};
   std::array<char, CURL_ERROR_SIZE> text{};
   set(easy, CURLOPT_ERRORBUFFER, text.data());
@@ -358,10 +351,10 @@ HttpResponse HttpClient::State::perform_once(const HttpRequest& request, const s
   CURLcode code = drive(*handle, transfer, stop);
   if (transfer.failure) std::rethrow_exception(transfer.failure);
   if (code != CURLE_OK) {
-    std::string cause = text[0] != '\0' ? text.data() : curl_easy_strerror(code);
+    std::string cause = text[0] != '\0' ? text.data() : curl().easy_strerror(code);
     // libcurl itself says only that it could not connect.
     long reason = 0;
-    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &reason);
+    curl().easy_getinfo(easy, CURLINFO_OS_ERRNO, &reason);
     if (code == CURLE_COULDNT_CONNECT && reason != 0) cause = SystemError("connect", static_cast<int>(reason)).message();
     throw HttpError(cause, is_temporary(code));
   }
@@ -369,7 +362,7 @@ HttpResponse HttpClient::State::perform_once(const HttpRequest& request, const s
   transfer.response.final_url = display_url(url);
   handle->origin = url_origin(url);
   // The handle must not keep pointers into this frame.
-  curl_easy_reset(easy);
+  curl().easy_reset(easy);
   give_back(std::move(handle));
   return std::move(transfer.response);
 }
@@ -381,7 +374,6 @@ HttpClient::HttpClient(std::string user_agent) : state_(std::make_unique<State>(
 HttpClient::~HttpClient() = default;
 
 HttpResponse HttpClient::perform(const HttpRequest& request, Writer* sink, std::stop_token stop) {
-  init_curl();
   HttpRequest current = request;
   std::string url = request.url;
   bool with_credentials = true;

@@ -1,32 +1,31 @@
 #include "util/http_url.h"
 
-#include <curl/curl.h>
-
 #include <memory>
 #include <string_view>
 
 #include "util/http.h"
+#include "util/http_curl.h"
 #include "util/text.h"
 
 namespace util {
 namespace {
 
 struct FreeUrl {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
+  void operator()(CURLU* url) const { curl().url_cleanup(url); }
 };
 using Url = std::unique_ptr<CURLU, FreeUrl>;
 
 Url parse(const std::string& text) {
-  Url url(curl_url());
-  if (!url || curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK) return nullptr;
+  Url url(curl().url());
+  if (!url || curl().url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK) return nullptr;
   return url;
 }
 
 std::string part(const Url& url, CURLUPart which, unsigned flags = 0) {
   char* text = nullptr;
-  if (curl_url_get(url.get(), which, &text, flags) != CURLUE_OK) return {};
+  if (curl().url_get(url.get(), which, &text, flags) != CURLUE_OK) return {};
   std::string copy = text;
-  curl_free(text);
+  curl().free(text);
   return copy;
 }
 
@@ -56,7 +55,7 @@ bool is_loopback(const std::string& text) {
 
 std::optional<std::string> resolve_url(const std::string& base, const std::string& location) {
   Url url = parse(base);
-  if (!url || curl_url_set(url.get(), CURLUPART_URL, location.c_str(), CURLU_URLENCODE) != CURLUE_OK || !is_http(url)) {
+  if (!url || curl().url_set(url.get(), CURLUPART_URL, location.c_str(), CURLU_URLENCODE) != CURLUE_OK || !is_http(url)) {
     return std::nullopt;
   }
   return part(url, CURLUPART_URL);

@@ -139,6 +139,9 @@ TEST_CASE("members and frames one after the other are read to the end") {
   CHECK(decompress(compress(Compression::gzip, "one ") + compress(Compression::gzip, "") +
                    compress(Compression::gzip, "two")) == "one two");
   CHECK(decompress(compress(Compression::zstd, "one ") + compress(Compression::zstd, "two")) == "one two");
+  for (const char* tool : {"bzip2 -c", "xz -c"}) {
+    CHECK(decompress(run_tool(tool, "one ") + run_tool(tool, "") + run_tool(tool, "two")) == "one two");
+  }
   CHECK(decompress(compress(Compression::gzip, "padded") + std::string(700, '\0')) == "padded");
 }
 
@@ -148,6 +151,11 @@ TEST_CASE("input that comes byte by byte is read all the same") {
     SlowReader slow(compress(compression, text) +
                     (compression == Compression::none ? "" : compress(compression, "tail")));
     CHECK(util::read_all(*util::make_decompressor(slow)) == text + (compression == Compression::none ? "" : "tail"));
+  }
+  for (const char* tool : {"bzip2 -c", "xz -c"}) {
+    std::string text = sample(3000);
+    SlowReader slow(run_tool(tool, text) + run_tool(tool, "tail"));
+    CHECK(util::read_all(*util::make_decompressor(slow)) == text + "tail");
   }
 }
 
@@ -170,7 +178,9 @@ TEST_CASE("a damaged stream is an error") {
     data[data.size() / 2] = static_cast<char>(data[data.size() / 2] ^ 0x55);
     CHECK_THROWS_AS(decompress(data), util::Error);
   }
-  CHECK_THROWS_AS(decompress(compress(Compression::gzip, text) + "garbage"), util::Error);
+  for (const std::string& whole : {compress(Compression::gzip, text), run_tool("bzip2 -c", text), run_tool("xz -c", text)}) {
+    CHECK_THROWS_AS(decompress(whole + "garbage"), util::Error);
+  }
 }
 
 TEST_CASE("data without a known magic is passed on") {
