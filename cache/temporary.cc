@@ -39,6 +39,8 @@ ProcessTemporary::ProcessTemporary(const std::filesystem::path& parent) {
 }
 
 ProcessTemporary::~ProcessTemporary() {
+  // A build that found everything in the cache has put nothing there.
+  if (::rmdir(path_.c_str()) == 0) return;
   try {
     util::remove_tree(path_);
   } catch (const std::exception& error) {

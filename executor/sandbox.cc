@@ -12,6 +12,8 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "executor/cgroup.h"
@@ -179,13 +181,15 @@ void RunningSandbox::kill_and_wait() noexcept {
 }  // namespace
 
 struct SandboxExecutor::State {
-  explicit State(const std::filesystem::path& temporary) : directory(temporary, "sandbox-") {
+  explicit State(std::filesystem::path where) : temporary(std::move(where)) {}
+  void make_directories() {
+    directory.emplace(temporary, "sandbox-");
     std::filesystem::create_directory(staging());
     std::filesystem::create_directory(sockets());
   }
   /// Covered by mounts in each sandbox's own namespace, so one will do for all.
-  std::filesystem::path staging() const { return directory.path() / "root"; }
-  std::filesystem::path sockets() const { return directory.path() / "sockets"; }
+  std::filesystem::path staging() const { return directory->path() / "root"; }
+  std::filesystem::path sockets() const { return directory->path() / "sockets"; }
 
   /// Found and made at the first run: a build without RUN needs none of it.
   struct Lazy {
@@ -194,12 +198,13 @@ struct SandboxExecutor::State {
     std::string filter;
     Launcher launcher;
   };
-  util::TempDir directory;
+  std::filesystem::path temporary;
+  std::optional<util::TempDir> directory;  ///< made under the lock of `lazy`, constant once that is ready
   util::Sync<Lazy> lazy;
   std::atomic<std::uint64_t> runs = 0;
 };
 
-SandboxExecutor::SandboxExecutor(std::filesystem::path temporary) : state_(std::make_unique<State>(temporary)) {}
+SandboxExecutor::SandboxExecutor(std::filesystem::path temporary) : state_(std::make_unique<State>(std::move(temporary))) {}
 SandboxExecutor::~SandboxExecutor() = default;
 
 void SandboxExecutor::prepare() {
@@ -207,6 +212,7 @@ void SandboxExecutor::prepare() {
   auto lazy = state_->lazy.lock();
   if (lazy->ready) return;
   lazy->launcher.start();  // which goes on by itself while this thread does the rest
+  state_->make_directories();
   lazy->facts = find_host_facts();
   lazy->filter = make_seccomp_filter(default_capabilities());
   lazy->ready = true;
