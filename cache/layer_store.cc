@@ -161,24 +161,29 @@ std::shared_ptr<const std::vector<oci::LayerEntry>> LayerStore::listing(const La
   return state_->listing(id, std::move(stop));
 }
 
+std::vector<Listing> LayerStore::State::listings(const std::vector<LayerId>& chain, std::stop_token stop) {
+  std::vector<Listing> found;
+  for (const LayerId& id : chain) found.push_back(listing(id, stop));
+  return found;
+}
+
 std::shared_ptr<const MergedListing> LayerStore::State::merged(const std::vector<LayerId>& chain,
                                                                std::stop_token stop) {
   Result result;
   result.layers = chain;
   util::Digest key = chain_id(result);
   if (auto known = memory.lock()->merged.find(key)) return known;
-  std::vector<Listing> listings;
-  for (const LayerId& id : chain) listings.push_back(listing(id, stop));
-  auto made = std::make_shared<const MergedListing>(std::move(listings));
+  auto made = std::make_shared<const MergedListing>(listings(chain, stop));
   memory.lock()->merged.put(key, made);
   return made;
 }
 
 std::shared_ptr<const Tree> LayerStore::tree(std::span<const LayerId> chain, std::stop_token stop) {
   std::vector<LayerId> layers(chain.begin(), chain.end());
-  auto load = [state = state_.get(), layers, stop] { return state->merged(layers, stop); };
+  auto load = [state = state_.get(), layers, stop] { return state->listings(layers, stop); };
+  auto merge = [state = state_.get(), layers, stop] { return state->merged(layers, stop); };
   auto directory_of = [this, layers, stop](std::size_t layer) { return directory(layers[layer], nullptr, stop); };
-  return std::make_shared<LayeredTree>(std::move(load), std::move(directory_of));
+  return std::make_shared<LayeredTree>(std::move(load), std::move(merge), std::move(directory_of));
 }
 
 }  // namespace cache

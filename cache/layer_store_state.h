@@ -80,6 +80,8 @@ struct LayerStore::State {
                                     std::stop_token stop);
   Listing listing(const LayerId& id, std::stop_token stop);
   Listing rebuild_listing(const LayerRow& row, const std::filesystem::path& directory, std::stop_token stop);
+  /// The lowest first.
+  std::vector<Listing> listings(const std::vector<LayerId>& chain, std::stop_token stop);
   std::shared_ptr<const MergedListing> merged(const std::vector<LayerId>& chain, std::stop_token stop);
   BlobRow pack(const LayerRow& row, const PackOptions& options, util::ProgressTask* task, std::stop_token stop);
   BlobRow pack_directory(const LayerRow& row, const std::filesystem::path& directory, const PackOptions& options,

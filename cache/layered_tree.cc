@@ -36,6 +36,33 @@ Iterator end_of_subtree(Iterator first, Iterator last, std::string_view director
   return std::partition_point(first, last, [&](const Item& item) { return is_below(item.entry->path, directory); });
 }
 
+/// Merging looks at everything once; up to about here asking layer by layer is cheaper, however small the chain.
+constexpr unsigned kFewQuestions = 64;
+
+const oci::LayerEntry* entry_at(const std::vector<oci::LayerEntry>& entries, std::string_view path) {
+  auto found = std::lower_bound(entries.begin(), entries.end(), path,
+                                [](const oci::LayerEntry& entry, std::string_view p) { return oci::path_less(entry.path, p); });
+  return found != entries.end() && found->path == path ? &*found : nullptr;
+}
+
+/// Whether a layer makes `directory` appear by having something below it.
+bool has_below(const std::vector<oci::LayerEntry>& entries, std::string_view directory) {
+  auto entry = std::lower_bound(entries.begin(), entries.end(), directory,
+                                [](const oci::LayerEntry& e, std::string_view p) { return oci::path_less(e.path, p); });
+  if (entry != entries.end() && entry->path == directory) ++entry;
+  while (entry != entries.end() && is_below(entry->path, directory) && entry->kind == Kind::whiteout) ++entry;
+  return entry != entries.end() && is_below(entry->path, directory);
+}
+
+/// Whether what lower layers have at `path` is hidden by what this one has above it.
+bool hides(const std::vector<oci::LayerEntry>& entries, std::string_view path) {
+  for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+    const oci::LayerEntry* above = entry_at(entries, path.substr(0, slash));
+    if (above != nullptr && (above->kind != Kind::node || !above->is_directory())) return true;
+  }
+  return false;
+}
+
 oci::LayerEntry root_entry() {
   oci::LayerEntry root;
   root.type = util::FileType::directory;
@@ -111,15 +138,37 @@ std::vector<std::string> MergedListing::list(std::string_view path) const {
   return names;
 }
 
-LayeredTree::LayeredTree(Load load, DirectoryOf directory_of)
-    : load_(std::move(load)), directory_of_(std::move(directory_of)) {}
+std::optional<oci::LayerEntry> find_in_layers(std::span<const Listing> layers, const std::string& path) {
+  bool implied = false;
+  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
+    if (const oci::LayerEntry* entry = entry_at(**layer, path)) {
+      if (entry->kind == Kind::whiteout || (implied && !entry->is_directory())) break;
+      return *entry;
+    }
+    implied = implied || has_below(**layer, path);
+    if (hides(**layer, path)) break;
+  }
+  if (!implied) return std::nullopt;
+  oci::LayerEntry directory = root_entry();
+  directory.path = path;
+  return directory;
+}
+
+LayeredTree::LayeredTree(Load load, Merge merge, DirectoryOf directory_of)
+    : load_(std::move(load)), merge_(std::move(merge)), directory_of_(std::move(directory_of)) {}
+
+const std::vector<Listing>& LayeredTree::layers() const {
+  std::lock_guard lock(mutex_);
+  if (!layers_) layers_ = load_();
+  return *layers_;
+}
 
 const MergedListing& LayeredTree::merged() const {
-  // Not std::call_once: `load_` may throw, after which ThreadSanitizer's pthread_once waits for ever.
+  // Not std::call_once: `merge_` may throw, after which ThreadSanitizer's pthread_once waits for ever.
   const MergedListing* ready = loaded_.load(std::memory_order_acquire);
   if (ready != nullptr) return *ready;
   std::lock_guard lock(mutex_);
-  if (merged_ == nullptr) merged_ = load_();
+  if (merged_ == nullptr) merged_ = merge_();
   loaded_.store(merged_.get(), std::memory_order_release);
   return *merged_;
 }
@@ -132,6 +181,9 @@ const Item& LayeredTree::file(const std::string& path) const {
 
 std::optional<oci::LayerEntry> LayeredTree::find(const std::string& path) const {
   if (path.empty()) return root_entry();
+  if (loaded_.load(std::memory_order_acquire) == nullptr && questions_++ < kFewQuestions) {
+    return find_in_layers(layers(), path);
+  }
   const Item* item = merged().find(path);
   if (item == nullptr) return std::nullopt;
   return *item->entry;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,13 +45,18 @@ class MergedListing {
   std::vector<Item> items_;
 };
 
+/// What a MergedListing of `layers` has at `path`, without making one: for a few questions about a large chain.
+std::optional<oci::LayerEntry> find_in_layers(std::span<const Listing> layers, const std::string& path);
+
 /// The merged view of a chain: metadata and digests from the listings, contents from the layers' directories. Listings
-/// are loaded at the first question, a directory when a file in it is opened. Thread-safe.
+/// are loaded at the first question, and merged when there are many; a directory when a file in it is opened.
+/// Thread-safe.
 class LayeredTree final : public Tree {
  public:
-  using Load = std::function<std::shared_ptr<const MergedListing>()>;
+  using Load = std::function<std::vector<Listing>()>;
+  using Merge = std::function<std::shared_ptr<const MergedListing>()>;
   using DirectoryOf = std::function<std::filesystem::path(std::size_t layer)>;
-  LayeredTree(Load load, DirectoryOf directory_of);
+  LayeredTree(Load load, Merge merge, DirectoryOf directory_of);
 
   std::optional<oci::LayerEntry> find(const std::string& path) const override;
   std::vector<std::string> list(const std::string& path) const override;
@@ -58,12 +64,16 @@ class LayeredTree final : public Tree {
   util::Digest content_digest(const std::string& path) const override;
 
  private:
+  const std::vector<Listing>& layers() const;
   const MergedListing& merged() const;
   const MergedListing::Item& file(const std::string& path) const;
 
   Load load_;
+  Merge merge_;
   DirectoryOf directory_of_;
+  mutable std::atomic<unsigned> questions_{0};
   mutable std::mutex mutex_;
+  mutable std::optional<std::vector<Listing>> layers_;
   mutable std::atomic<const MergedListing*> loaded_{nullptr};  ///< `merged_`, once it is there
   mutable std::shared_ptr<const MergedListing> merged_;
 };

@@ -23,13 +23,49 @@ oci::LayerEntry opaque_entry(const std::string& path) {
   return entry;
 }
 
-cache::MergedListing merge(std::vector<Entries> layers) {
+std::vector<cache::Listing> listings_of(std::vector<Entries> layers) {
   std::vector<cache::Listing> listings;
   for (Entries& entries : layers) {
     oci::sort_entries(entries);
     listings.push_back(std::make_shared<const Entries>(std::move(entries)));
   }
-  return cache::MergedListing(std::move(listings));
+  return listings;
+}
+
+cache::MergedListing merge(std::vector<Entries> layers) {
+  return cache::MergedListing(listings_of(std::move(layers)));
+}
+
+/// Four layers, each a proper tree of its own: parents are directories that it has.
+std::vector<Entries> random_layers(std::mt19937& random) {
+  auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  std::vector<Entries> layers;
+  for (int layer = 0; layer < 4; ++layer) {
+    std::map<std::string, oci::LayerEntry> entries;
+    std::vector<std::string> directories = {""};
+    for (int i = 0; i < 12; ++i) {
+      std::string parent = directories[static_cast<std::size_t>(pick(static_cast<int>(directories.size())))];
+      std::string path = (parent.empty() ? "" : parent + "/") + std::string(1, static_cast<char>('a' + pick(3))) +
+                         (pick(3) == 0 ? "-" : "");
+      if (entries.contains(path)) continue;
+      int kind = pick(6);
+      if (kind == 0) {
+        entries[path] = whiteout_entry(path);
+      } else if (kind == 1) {
+        entries[path] = opaque_entry(path);
+      } else if (kind == 2) {
+        entries[path] = file_entry(path, "");
+      } else {
+        entries[path] = directory_entry(path, 0700 + static_cast<std::uint32_t>(layer));
+      }
+      if (entries[path].is_directory()) directories.push_back(path);
+    }
+    Entries list;
+    for (auto& [path, entry] : entries) list.push_back(entry);
+    oci::sort_entries(list);
+    layers.push_back(std::move(list));
+  }
+  return layers;
 }
 
 /// "path@layer" of everything visible.
@@ -109,53 +145,70 @@ TEST_CASE("names are listed without what is below them") {
 
 TEST_CASE("merging agrees with the obvious way on random layers") {
   std::mt19937 random(7);
-  auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   for (int round = 0; round < 300; ++round) {
-    std::vector<Entries> layers;
-    for (int layer = 0; layer < 4; ++layer) {
-      // Every layer is a proper tree of its own: parents are directories that it has.
-      std::map<std::string, oci::LayerEntry> entries;
-      std::vector<std::string> directories = {""};
-      for (int i = 0; i < 12; ++i) {
-        std::string parent = directories[static_cast<std::size_t>(pick(static_cast<int>(directories.size())))];
-        std::string path = (parent.empty() ? "" : parent + "/") + std::string(1, static_cast<char>('a' + pick(3))) +
-                           (pick(3) == 0 ? "-" : "");
-        if (entries.contains(path)) continue;
-        int kind = pick(6);
-        if (kind == 0) {
-          entries[path] = whiteout_entry(path);
-        } else if (kind == 1) {
-          entries[path] = opaque_entry(path);
-        } else if (kind == 2) {
-          entries[path] = file_entry(path, "");
-        } else {
-          entries[path] = directory_entry(path);
-        }
-        if (entries[path].is_directory()) directories.push_back(path);
-      }
-      Entries list;
-      for (auto& [path, entry] : entries) list.push_back(entry);
-      oci::sort_entries(list);
-      layers.push_back(std::move(list));
-    }
+    std::vector<Entries> layers = random_layers(random);
     CHECK(visible(merge(layers)) == expected(layers));
   }
 }
 
+TEST_CASE("asking layer by layer finds what merging finds, on random layers") {
+  std::mt19937 random(8);
+  for (int round = 0; round < 1000; ++round) {
+    std::vector<Entries> layers = random_layers(random);
+    std::set<std::string> paths = {"none", "a/none", "a/b/none"};
+    for (Entries& layer : layers) {
+      for (const oci::LayerEntry& entry : layer) paths.insert(entry.path);
+      // Directories that the layer only implies, or, where they are empty, does not have.
+      std::erase_if(layer, [&](const oci::LayerEntry& e) {
+        return e.is_directory() && e.kind == oci::LayerEntry::Kind::node && random() % 3 == 0;
+      });
+    }
+    const cache::MergedListing merged = merge(layers);
+    const std::vector<cache::Listing> listings = listings_of(layers);
+    for (const std::string& path : paths) {
+      INFO("round " << round << ", " << path);
+      const cache::MergedListing::Item* item = merged.find(path);
+      const std::optional<oci::LayerEntry> found = cache::find_in_layers(listings, path);
+      REQUIRE(found.has_value() == (item != nullptr));
+      if (item == nullptr) continue;
+      CHECK(found->path == path);
+      CHECK(found->type == item->entry->type);
+      CHECK(found->mode == item->entry->mode);
+    }
+  }
+}
+
 TEST_CASE("a layered tree loads its listings when it is first asked, and again after a failure") {
-  int loads = 0;
-  cache::LayeredTree tree(
-      [&]() -> std::shared_ptr<const cache::MergedListing> {
-        if (++loads == 1) throw util::Error("no network");
-        return std::make_shared<cache::MergedListing>(merge({{file_entry("a", "x")}}));
-      },
-      [](std::size_t) { return std::filesystem::path(); });
+  int loads = 0, merges = 0;
+  auto layers = [&] {
+    if (++loads == 1) throw util::Error("no network");
+    return listings_of({{file_entry("a", "x")}});
+  };
+  auto merged = [&] {
+    ++merges;
+    return std::make_shared<cache::MergedListing>(listings_of({{file_entry("a", "x")}}));
+  };
+  cache::LayeredTree tree(layers, merged, [](std::size_t) { return std::filesystem::path(); });
   CHECK(loads == 0);
   CHECK(tree.find("")->is_directory());
   CHECK(loads == 0);
   CHECK_THROWS_AS(tree.find("a"), util::Error);
   CHECK(tree.find("a")->size == 1);
-  CHECK(tree.list("") == std::vector<std::string>{"a"});
   CHECK(loads == 2);
+  CHECK(merges == 0);
+  CHECK(tree.list("") == std::vector<std::string>{"a"});
   CHECK_THROWS_AS(tree.open("b"), util::Error);
+  CHECK(merges == 1);
+}
+
+TEST_CASE("a layered tree merges when it is asked often") {
+  int merges = 0;
+  cache::LayeredTree tree([] { return listings_of({{file_entry("a", "x")}}); },
+                          [&] {
+                            ++merges;
+                            return std::make_shared<cache::MergedListing>(listings_of({{file_entry("a", "x")}}));
+                          },
+                          [](std::size_t) { return std::filesystem::path(); });
+  for (int i = 0; i < 1000; ++i) CHECK(tree.find("a")->size == 1);
+  CHECK(merges == 1);
 }
