@@ -313,6 +313,20 @@ std::vector<BlobRow> RecordStore::layer_blobs(const LayerId& id) {
   return rows;
 }
 
+std::optional<BlobRow> RecordStore::find_blob(const util::Digest& digest) {
+  auto state = state_->lock();
+  sql::Query query =
+      state->connection.query("SELECT layer, compression, variant, size, diff_id FROM blobs WHERE digest = ?");
+  query.bind(digest.to_string());
+  while (query.step()) {
+    std::optional<util::Compression> compression = util::parse_compression(query.text(1));
+    if (!compression) continue;
+    return BlobRow{util::Digest::parse(query.text(0)), *compression, query.text(2), digest,
+                   static_cast<std::uint64_t>(query.number(3)), util::Digest::parse(query.text(4))};
+  }
+  return std::nullopt;
+}
+
 void RecordStore::save_blob(const BlobRow& row) {
   auto state = state_->lock();
   write_blob_row(state->connection, row);

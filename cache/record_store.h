@@ -68,6 +68,8 @@ class RecordStore {
   void set_remote(const LayerId& id, const oci::Descriptor& remote, const std::string& origin);
   void set_directory(const LayerId& id, const std::string& snapshot, bool has_listing, std::uint64_t size);
   std::vector<BlobRow> layer_blobs(const LayerId& id);
+  /// The packed form that is this blob; one of them if several layers share it.
+  std::optional<BlobRow> find_blob(const util::Digest& digest);
   void save_blob(const BlobRow& row);
   /// The row and the rows of its packed forms; not the data.
   void remove_layer(const LayerId& id);
