@@ -177,6 +177,19 @@ struct CacheDir::State {
 CacheDir::CacheDir(const fs::path& root) : state_(std::make_unique<State>(root)) {}
 CacheDir::~CacheDir() = default;
 
+bool CacheDir::try_lock_exclusively() {
+  if (state_->lock.try_convert(util::LockMode::exclusive)) return true;
+  lock_shared();
+  return false;
+}
+void CacheDir::lock_exclusively(std::stop_token stop, const std::function<void()>& waiting) {
+  if (state_->lock.try_convert(util::LockMode::exclusive)) return;
+  waiting();
+  state_->lock.convert(util::LockMode::exclusive, std::move(stop));
+}
+void CacheDir::lock_shared() {
+  state_->lock.convert(util::LockMode::shared);
+}
 const fs::path& CacheDir::root() const {
   return state_->root;
 }

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <stop_token>
 
 #include "cache/content_store.h"
 #include "cache/image_store.h"
@@ -23,6 +25,11 @@ class CacheDir {
  public:
   explicit CacheDir(const std::filesystem::path& root);
   ~CacheDir();
+  /// True if no other process uses the root: until `lock_shared` none can. The process itself must not be using layers.
+  bool try_lock_exclusively();
+  /// The same, waiting for the others to end; `waiting` is called once if there are any. Throws util::Cancelled.
+  void lock_exclusively(std::stop_token stop, const std::function<void()>& waiting);
+  void lock_shared();
   const std::filesystem::path& root() const;
   /// A directory for this process's temporaries on the store's file system; deleted at the end.
   std::filesystem::path temporary() const;

@@ -130,6 +130,15 @@ bool ImageStore::untag(const oci::Reference& name) {
   return existed;
 }
 
+bool ImageStore::remove(const util::Digest& digest) {
+  bool existed = false;
+  change_index(layout_, [&](oci::ImageIndex& index) {
+    existed = std::erase_if(index.manifests, [&](const oci::Descriptor& entry) { return entry.digest == digest; }) > 0;
+    return existed;
+  });
+  return existed;
+}
+
 std::vector<StoredImage> ImageStore::list() {
   std::vector<StoredImage> images;
   for (oci::Descriptor& entry : read_index(layout_).manifests) {

@@ -28,6 +28,8 @@ class ImageStore {
   std::optional<oci::Descriptor> find(const oci::Reference& name);
   /// True if the name existed.
   bool untag(const oci::Reference& name);
+  /// Takes the image out, with all its names; its blobs stay. True if it was there.
+  bool remove(const util::Digest& digest);
   std::vector<StoredImage> list();
 
  private:

@@ -18,6 +18,11 @@ class [[nodiscard]] FileLock {
   static FileLock acquire(const std::filesystem::path& path, LockMode mode, std::stop_token stop = {});
   /// nullopt when another process holds it in a conflicting mode.
   static std::optional<FileLock> try_acquire(const std::filesystem::path& path, LockMode mode);
+  /// Changes the mode of the lock without waiting. False when others are in the way: then it is not held any more, in
+  /// either mode. Not atomic: another process may get the lock in between. Throws SystemError.
+  [[nodiscard]] bool try_convert(LockMode mode);
+  /// The same, waiting. Throws Cancelled (the lock is not held then), SystemError.
+  void convert(LockMode mode, std::stop_token stop = {});
   int fd() const noexcept { return fd_.get(); }
 
  private:

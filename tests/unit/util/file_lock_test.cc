@@ -53,3 +53,16 @@ TEST_CASE("a stop ends the waiting") {
   waiter.join();
   CHECK(cancelled);
 }
+
+TEST_CASE("a lock is converted when nobody is in the way, and lost when somebody is") {
+  test::TestDir directory;
+  const std::filesystem::path path = directory / "lock";
+  util::FileLock lock = util::FileLock::acquire(path, util::LockMode::shared);
+  CHECK(lock.try_convert(util::LockMode::exclusive));
+  CHECK_FALSE(util::FileLock::try_acquire(path, util::LockMode::shared).has_value());
+  lock.convert(util::LockMode::shared);
+  auto other = util::FileLock::try_acquire(path, util::LockMode::shared);
+  REQUIRE(other.has_value());
+  CHECK_FALSE(lock.try_convert(util::LockMode::exclusive));
+  CHECK(other->try_convert(util::LockMode::exclusive));
+}

@@ -1,0 +1,238 @@
+#include "cache/prune.h"
+
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_set>
+#include <utility>
+
+#include "util/error.h"
+#include "util/fs.h"
+#include "util/log.h"
+#include "util/scope_exit.h"
+#include "util/temp.h"
+
+namespace cache {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// "Used" times are kept to the hour; within one other things decide.
+constexpr std::int64_t kHour = 3600LL * 1000 * 1000 * 1000;
+
+bool may_go(const UsageEntry& entry, const PrunePolicy& policy) {
+  if (entry.in_use) return false;
+  if (policy.filter && !policy.filter(entry)) return false;
+  if (entry.orphan || policy.all) return true;
+  return entry.type != UsageType::internal && !entry.shared();
+}
+
+bool less_valuable(const UsageEntry& a, const UsageEntry& b) {
+  if (a.orphan != b.orphan) return a.orphan;
+  if (a.used / kHour != b.used / kHour) return a.used < b.used;
+  if (a.depth != b.depth) return a.depth > b.depth;
+  if (a.size != b.size) return a.size > b.size;
+  return a.id < b.id;
+}
+
+std::uint64_t own_size(const UsageEntry& entry) {
+  return entry.size - entry.shared_size;
+}
+
+/// How much may stay; nothing = no limit was given, everything goes.
+std::optional<std::uint64_t> bytes_to_keep(const PrunePolicy& policy, std::uint64_t total, std::uint64_t free_space) {
+  if (!policy.reserved_space && !policy.max_used_space && !policy.min_free_space) return std::nullopt;
+  std::uint64_t keep = policy.max_used_space || policy.min_free_space ? total : 0;
+  if (policy.max_used_space) keep = *policy.max_used_space;
+  if (policy.min_free_space && *policy.min_free_space > free_space) {
+    const std::uint64_t excess = *policy.min_free_space - free_space;
+    keep = std::min(keep, total > excess ? total - excess : 0);
+  }
+  return std::max(keep, policy.reserved_space.value_or(0));
+}
+
+/// Follows from what goes to what is of no use without it.
+class Selection {
+ public:
+  Selection(const UsageReport& report, const PrunePolicy& policy) : report_(report), policy_(policy) {
+    for (const RecordUse& record : report.records) {
+      for (const LayerId& layer : record.layers) ++records_of_[layer];
+    }
+  }
+
+  void take(std::size_t index) {
+    if (!taken_.insert(index).second) return;
+    order_.push_back(index);
+    const UsageEntry& entry = report_.entries[index];
+    for (const LayerId& layer : entry.layers) take_what_is_above(layer);
+  }
+  const std::vector<std::size_t>& order() const { return order_; }
+  bool has(std::size_t index) const { return taken_.contains(index); }
+  bool takes_layers() const {
+    return std::ranges::any_of(order_, [&](std::size_t i) { return !report_.entries[i].layers.empty(); });
+  }
+
+ private:
+  void take_what_is_above(const LayerId& gone) {
+    std::set<LayerId> useless;
+    for (const RecordUse& record : report_.records) {
+      if (std::ranges::find(record.layers, gone) == record.layers.end()) continue;
+      if (!records_gone_.insert(record.key).second) continue;
+      for (const LayerId& layer : record.layers) {
+        if (--records_of_[layer] == 0) useless.insert(layer);
+      }
+    }
+    for (std::size_t i = 0; i < report_.entries.size(); ++i) {
+      const UsageEntry& entry = report_.entries[i];
+      // A layer that was pulled is as good as before.
+      const bool pulled = entry.created == 0;
+      if (entry.layers.empty() || pulled || !useless.contains(entry.layers.front())) continue;
+      if (!entry.in_use && (policy_.all || !entry.shared())) take(i);
+    }
+  }
+
+  const UsageReport& report_;
+  const PrunePolicy& policy_;
+  std::map<LayerId, int> records_of_;
+  std::unordered_set<std::string> records_gone_;
+  std::set<std::size_t> taken_;
+  std::vector<std::size_t> order_;
+};
+
+std::uint64_t free_space_of(const fs::path& root) {
+  struct statvfs status = {};
+  if (::statvfs(root.c_str(), &status) != 0) util::throw_errno(fmt::format("look at the disk of `{}`", root.native()));
+  return std::uint64_t{status.f_bavail} * status.f_frsize;
+}
+
+RemovedRows rows_of(const UsageReport& report, const std::vector<UsageEntry>& entries) {
+  RemovedRows rows;
+  std::unordered_set<util::Digest> gone;
+  for (const UsageEntry& entry : entries) {
+    rows.layers.insert(rows.layers.end(), entry.layers.begin(), entry.layers.end());
+    rows.facts.insert(rows.facts.end(), entry.facts.begin(), entry.facts.end());
+    gone.insert(entry.layers.begin(), entry.layers.end());
+  }
+  for (const RecordUse& record : report.records) {
+    if (std::ranges::any_of(record.layers, [&](const LayerId& layer) { return gone.contains(layer); })) {
+      rows.records.push_back(record.key);
+    }
+  }
+  return rows;
+}
+
+/// Things on their way out: moved aside while the root is locked, deleted afterwards.
+class Rubbish {
+ public:
+  explicit Rubbish(const fs::path& temporary) : home_(temporary, "pruned-") {}
+  void take(const fs::path& path) {
+    const fs::path target = home_.path() / std::to_string(count_++);
+    if (::rename(path.c_str(), target.c_str()) != 0 && errno != ENOENT) {
+      util::throw_errno(fmt::format("delete `{}`", path.native()));
+    }
+  }
+
+ private:
+  util::TempDir home_;
+  int count_ = 0;
+};
+
+/// Locks that dead processes left; nobody else is there.
+void remove_stale_locks(const fs::path& root) {
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(root / "locks", ignored)) {
+    ::unlink(entry.path().c_str());
+  }
+  for (const fs::directory_entry& entry : fs::directory_iterator(root / "git", ignored)) {
+    if (entry.path().extension() == ".lock") ::unlink(entry.path().c_str());
+  }
+}
+
+void share_again(CacheDir& cache) noexcept {
+  try {
+    cache.lock_shared();
+  } catch (const std::exception& error) {
+    util::log_warning(error.what());
+  }
+}
+
+void remove_entries(CacheDir& cache, const UsageReport& report, const std::vector<UsageEntry>& entries,
+                    Rubbish& rubbish) {
+  UsageRows(cache.root() / "cache.db").remove(rows_of(report, entries));
+  for (const UsageEntry& entry : entries) {
+    for (const util::Digest& blob : entry.blobs) cache.content().remove(blob);
+    for (const fs::path& path : entry.paths) rubbish.take(path);
+  }
+  remove_stale_locks(cache.root());
+}
+
+}  // namespace
+
+std::vector<UsageEntry> select_for_pruning(const UsageReport& report, const PrunePolicy& policy,
+                                           std::uint64_t free_space) {
+  std::vector<std::size_t> candidates;
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < report.entries.size(); ++i) {
+    total += own_size(report.entries[i]);
+    if (may_go(report.entries[i], policy)) candidates.push_back(i);
+  }
+  std::ranges::sort(candidates, [&](std::size_t a, std::size_t b) {
+    return less_valuable(report.entries[a], report.entries[b]);
+  });
+  const std::optional<std::uint64_t> keep = bytes_to_keep(policy, total, free_space);
+  Selection selection(report, policy);
+  std::size_t counted = 0;
+  for (std::size_t candidate : candidates) {
+    if (keep && total <= *keep && !report.entries[candidate].orphan) break;
+    selection.take(candidate);
+    for (; counted < selection.order().size(); ++counted) total -= own_size(report.entries[selection.order()[counted]]);
+  }
+  if (selection.takes_layers()) {
+    for (std::size_t i = 0; i < report.entries.size(); ++i) {
+      if (report.entries[i].derived) selection.take(i);
+    }
+  }
+  std::vector<UsageEntry> victims;
+  for (std::size_t index : selection.order()) victims.push_back(report.entries[index]);
+  return victims;
+}
+
+std::vector<UsageEntry> prune(CacheDir& cache, const PrunePolicy& policy, const std::function<void()>& waiting,
+                              std::stop_token stop) {
+  Rubbish rubbish(cache.temporary());
+  cache.lock_exclusively(std::move(stop), waiting);
+  const util::ScopeExit unlock([&] { share_again(cache); });
+  const UsageReport report = usage(cache);
+  std::vector<UsageEntry> victims = select_for_pruning(report, policy, free_space_of(cache.root()));
+  remove_entries(cache, report, victims, rubbish);
+  return victims;
+}
+
+std::vector<util::Digest> delete_image_blobs(CacheDir& cache, const std::vector<util::Digest>& blobs) {
+  Rubbish rubbish(cache.temporary());
+  const bool alone = cache.try_lock_exclusively();
+  const util::ScopeExit unlock([&] { if (alone) share_again(cache); });
+  const UsageReport report = usage(cache, UsageScope::layers);
+  std::set<LayerId> recorded;
+  for (const RecordUse& record : report.records) recorded.insert(record.layers.begin(), record.layers.end());
+  const std::set<util::Digest> wanted(blobs.begin(), blobs.end());
+  std::vector<UsageEntry> victims;
+  std::set<util::Digest> gone;
+  for (const UsageEntry& entry : report.entries) {
+    const bool ours = std::ranges::any_of(entry.blobs, [&](const util::Digest& blob) { return wanted.contains(blob); });
+    const bool known = std::ranges::any_of(entry.layers, [&](const LayerId& layer) { return recorded.contains(layer); });
+    if (!ours || entry.shared() || known || !entry.facts.empty()) continue;
+    gone.insert(entry.blobs.begin(), entry.blobs.end());
+    victims.push_back(entry);
+  }
+  if (alone) remove_entries(cache, report, victims, rubbish);
+  std::vector<util::Digest> deleted;
+  std::ranges::copy_if(blobs, std::back_inserter(deleted), [&](const util::Digest& blob) { return gone.contains(blob); });
+  return deleted;
+}
+
+}  // namespace cache

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "cache/cache_dir.h"
+#include "cache/usage.h"
+
+namespace cache {
+
+/// What `prune` may delete. What an image of index.json needs and what is in use always stays.
+struct PrunePolicy {
+  bool all = false;  ///< also what images have a share in, and internal things
+  std::function<bool(const UsageEntry&)> filter;  ///< only what it accepts; null = everything
+  // Limits, in bytes. With none of them everything goes that may; else only as much as keeps them.
+  std::optional<std::uint64_t> reserved_space;  ///< never below
+  std::optional<std::uint64_t> max_used_space;  ///< not above
+  std::optional<std::uint64_t> min_free_space;  ///< free on the disk
+};
+
+/// What of a report goes, the least valuable first: what nothing names, then what was not used for the longest time;
+/// of equally old layers the upper before the lower, then the larger. A layer takes the layers along that only existed
+/// on top of it. Pure; `free_space`: bytes free on the disk.
+std::vector<UsageEntry> select_for_pruning(const UsageReport& report, const PrunePolicy& policy,
+                                           std::uint64_t free_space);
+
+/// Deletes and returns what was deleted. Needs the root for itself: waits for other processes, calling `waiting` once
+/// if there are any; they can go on as soon as everything is out of the way, before the bytes are deleted. Killed at any
+/// instant it leaves a store that works: rows go first, and what is left then is taken by the next prune. Must run
+/// where the owners of layers can be changed (in the user namespace). Throws util::Error, util::Cancelled.
+std::vector<UsageEntry> prune(CacheDir& cache, const PrunePolicy& policy, const std::function<void()>& waiting,
+                              std::stop_token stop);
+
+/// Deletes the bytes of an image that is no longer in index.json, as far as neither another image nor the build cache
+/// knows them: `blobs` as image_blobs gave them before. Returns the blobs that went. Where other processes are at
+/// work the bytes stay for the next prune, and count as deleted.
+std::vector<util::Digest> delete_image_blobs(CacheDir& cache, const std::vector<util::Digest>& blobs);
+
+}  // namespace cache
