@@ -64,3 +64,7 @@ target_link_libraries(dep_sqlite INTERFACE m ${CMAKE_DL_LIBS})
 pkg_check_modules(curl_headers REQUIRED "libcurl>=7.88")
 builder_dependency(curl ${CMAKE_DL_LIBS})
 target_include_directories(dep_curl SYSTEM INTERFACE ${curl_headers_INCLUDE_DIRS})
+# Header-only: few machines have the files that it reads.
+pkg_check_modules(toml_headers REQUIRED "tomlplusplus>=3.3")
+add_library(dep_toml INTERFACE)
+target_include_directories(dep_toml SYSTEM INTERFACE ${toml_headers_INCLUDE_DIRS})

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <cstdlib>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "oci/json_text.h"
@@ -22,50 +20,6 @@ constexpr int kParallelTransfers = 4;
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kDefaultLifetime = 60;
 constexpr std::int64_t kMaxLifetime = 24 * 3600;
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : value;
-}
-
-std::string without_port(const std::string& host) {
-  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
-  return host.substr(0, host.rfind(':'));
-}
-
-bool listed_insecure(const std::string& host) {
-  for (const std::string& entry : util::split(environment("BUILDER_INSECURE_REGISTRIES"), ',')) {
-    std::string_view name = util::trim(entry);
-    if (!name.empty() && (name == host || name == without_port(host))) return true;
-  }
-  return false;
-}
-
-/// First file with that ending in a certs.d directory.
-std::string file_with_suffix(const std::filesystem::path& directory, std::string_view suffix) {
-  std::vector<std::string> found;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
-    std::string name = entry.path().filename();
-    if (name.ends_with(suffix)) found.push_back(entry.path());
-  }
-  return found.empty() ? std::string() : *std::min_element(found.begin(), found.end());
-}
-
-void find_certificates(RegistryEndpoint& endpoint, const std::string& host) {
-  std::vector<std::filesystem::path> directories = {"/etc/docker/certs.d", "/etc/containers/certs.d"};
-  if (std::string home = environment("HOME"); !home.empty()) {
-    directories.emplace_back(home + "/.config/containers/certs.d");
-  }
-  for (const auto& directory : directories) {
-    std::filesystem::path own = directory / host;
-    if (endpoint.ca_file.empty()) endpoint.ca_file = file_with_suffix(own, ".crt");
-    if (endpoint.client_cert.empty()) {
-      endpoint.client_cert = file_with_suffix(own, ".cert");
-      if (!endpoint.client_cert.empty()) endpoint.client_key = file_with_suffix(own, ".key");
-    }
-  }
-}
 
 std::string basic_header(const Credential& credential) {
   return "Basic " + util::base64_encode(credential.user + ":" + credential.password);
@@ -104,10 +58,10 @@ void check_realm(const std::string& realm, const RegistryEndpoint& endpoint) {
                                   endpoint.authority, util::display_url(realm)));
 }
 
-util::HttpRequest token_request(const AuthChallenge& challenge, const std::string& scopes,
-                                const Credential* credential, bool wants_identity_token) {
+util::HttpRequest token_request(const AuthChallenge& challenge, const std::string& scopes, const Credential* credential,
+                                bool wants_identity_token) {
   util::HttpRequest request;
-  request.connect_timeout = std::chrono::seconds(10);
+  RegistryEndpoint().prepare(request);
   if (credential != nullptr && !credential->identity_token.empty()) {
     request.method = "POST";
     request.url = challenge.realm;
@@ -136,48 +90,31 @@ util::HttpRequest token_request(const AuthChallenge& challenge, const std::strin
 
 }  // namespace
 
-RegistryEndpoint RegistryEndpoint::of(const std::string& host) {
-  RegistryEndpoint endpoint;
-  endpoint.authority = host == "docker.io" ? "registry-1.docker.io" : host;
-  endpoint.scheme = util::is_loopback("http://" + host) ? "http" : "https";
-  endpoint.insecure = endpoint.scheme == "https" && listed_insecure(host);
-  if (endpoint.scheme == "https") find_certificates(endpoint, host);
-  return endpoint;
-}
-
-void RegistryEndpoint::prepare(util::HttpRequest& request) const {
-  request.verify_tls = !insecure;
-  request.ca_file = ca_file;
-  request.client_cert = client_cert;
-  request.client_key = client_key;
-  request.connect_timeout = std::chrono::seconds(10);
-}
-
 struct RegistryHost::Slots {
   std::mutex mutex;
   std::condition_variable_any changed;
   int free = kParallelTransfers;
 };
 
-RegistryHost::RegistryHost(std::string name, util::HttpClient& http, CredentialStore& credentials)
-    : name_(std::move(name)), http_(http), credentials_(credentials), slots_(std::make_shared<Slots>()) {}
+RegistryHost::RegistryHost(RegistryEndpoint endpoint, util::HttpClient& http, CredentialStore& credentials)
+    : name_(endpoint.name),
+      http_(http),
+      credentials_(credentials),
+      endpoint_(std::move(endpoint)),
+      slots_(std::make_shared<Slots>()) {}
 
 RegistryEndpoint RegistryHost::endpoint(std::stop_token stop) {
   std::lock_guard lock(mutex_);
-  if (endpoint_) return *endpoint_;
-  RegistryEndpoint endpoint = RegistryEndpoint::of(name_);
-  if (endpoint.insecure) {
-    util::HttpRequest probe;
-    probe.url = endpoint.origin() + "/v2/";
-    endpoint.prepare(probe);
-    try {
-      http_.perform(probe, nullptr, stop);
-    } catch (const util::HttpError&) {
-      endpoint.scheme = "http";
-    }
+  if (std::exchange(settled_, true) || !endpoint_.may_be_plain) return endpoint_;
+  util::HttpRequest probe;
+  probe.url = endpoint_.origin() + endpoint_.path + "/";
+  endpoint_.prepare(probe);
+  try {
+    http_.perform(probe, nullptr, stop);
+  } catch (const util::HttpError&) {
+    endpoint_.scheme = "http";
   }
-  endpoint_ = endpoint;
-  return endpoint;
+  return endpoint_;
 }
 
 std::string RegistryHost::authorization(const std::string& scopes, std::stop_token stop) {
@@ -222,9 +159,14 @@ std::string RegistryHost::obtain(const std::string& scopes, const AuthChallenge&
 
 RegistryHost::Token RegistryHost::fetch_token(const std::string& scopes, const AuthChallenge& challenge,
                                               const Credential* credential, std::stop_token stop) {
-  check_realm(challenge.realm, endpoint_ ? *endpoint_ : RegistryEndpoint::of(name_));
+  check_realm(challenge.realm, endpoint_);
   util::HttpRequest request = token_request(challenge, scopes, credential, wants_identity_token_);
-  if (endpoint_ && util::url_origin(request.url) == util::url_origin(endpoint_->origin())) endpoint_->prepare(request);
+  if (util::url_origin(request.url) == util::url_origin(endpoint_.origin())) {
+    endpoint_.prepare(request);
+  } else {
+    // A registry with an authority of its own usually has a token service with the same one.
+    request.ca_file = endpoint_.ca_file;
+  }
   RetryPolicy retry(std::chrono::milliseconds(200), stop);
   util::HttpResponse response;
   for (bool again = true; again;) {
@@ -239,7 +181,7 @@ RegistryHost::Token RegistryHost::fetch_token(const std::string& scopes, const A
     RegistryError error = status_error(name_, response);
     error.add_context(fmt::format("authenticate at `{}`", authority_of(request.url)));
     if (credential != nullptr)
-      error.set_hint(fmt::format("the stored credentials were refused; run `docker login {}` again", name_));
+      error.set_hint(fmt::format("the stored credentials were refused; run `builder login {}` again", name_));
     throw error;
   }
   nlohmann::json value = parse_object(response.body, fmt::format("token from `{}`", authority_of(request.url)));

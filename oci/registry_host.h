@@ -12,32 +12,20 @@
 #include <vector>
 
 #include "oci/registry_auth.h"
+#include "oci/registry_endpoint.h"
 #include "util/http.h"
 #include "util/stream.h"
 
 namespace oci {
 
-/// How one registry is reached: its real name, scheme and certificates.
-struct RegistryEndpoint {
-  std::string authority;  ///< "registry-1.docker.io", "localhost:5000"
-  std::string scheme;     ///< "http", "https"
-  bool insecure = false;  ///< listed in $BUILDER_INSECURE_REGISTRIES
-  std::string ca_file, client_cert, client_key;
-
-  /// For the host of a reference.
-  static RegistryEndpoint of(const std::string& host);
-  std::string origin() const { return scheme + "://" + authority; }
-  void prepare(util::HttpRequest& request) const;
-};
-
 /// What was learnt about a registry in this process: its challenge, and the tokens it gave for each scope.
 /// Thread-safe.
 class RegistryHost {
  public:
-  RegistryHost(std::string name, util::HttpClient& http, CredentialStore& credentials);
+  RegistryHost(RegistryEndpoint endpoint, util::HttpClient& http, CredentialStore& credentials);
 
   const std::string& name() const { return name_; }
-  /// Probes https first for an insecure one, once.
+  /// With its scheme settled: where http is allowed, https is probed first, once.
   RegistryEndpoint endpoint(std::stop_token stop);
   /// Authorization header for space-separated `scopes`; "" when the registry has not asked for any yet.
   std::string authorization(const std::string& scopes, std::stop_token stop);
@@ -70,7 +58,8 @@ class RegistryHost {
   CredentialStore& credentials_;
   // Held while a token is fetched, so that parallel requests of one registry share it instead of each asking.
   std::mutex mutex_;
-  std::optional<RegistryEndpoint> endpoint_;
+  RegistryEndpoint endpoint_;
+  bool settled_ = false;
   std::optional<AuthChallenge> challenge_;
   std::map<std::string, Token> tokens_;
   bool wants_identity_token_ = false;

@@ -2,29 +2,24 @@
 
 #include "oci/registry.h"
 #include "oci/registry_state.h"
+#include "oci/registry_upload.h"
 #include "util/error.h"
-#include "util/http_url.h"
 #include "util/stats.h"
 
 namespace oci {
 namespace {
 
-constexpr int kMaxRedirects = 5;
-
 std::string pushing(const Reference& reference) {
   return fmt::format("push `{}`", reference.to_string());
 }
 
-std::string upload_scope(const Reference& reference) {
-  return scope(reference.repository, "pull,push");
-}
-
-std::string location_of(const util::HttpResponse& response, const std::string& origin) {
-  auto location = response.header("location");
-  if (location && !location->empty()) {
-    if (auto url = util::resolve_url(response.final_url.empty() ? origin : response.final_url, *location)) return *url;
+[[noreturn]] void refuse_push(const Reference& reference, const util::HttpResponse& response) {
+  RegistryError error = status_error(reference.domain, response);
+  if (error.kind() == RegistryError::Kind::unauthorized) {
+    error.set_hint(fmt::format("log in with an account that may push to `{}`", reference.name()));
   }
-  throw util::Error("the registry did not say where to upload");
+  error.add_context(pushing(reference));
+  throw error;
 }
 
 /// Reports how much of a blob was sent.
@@ -46,63 +41,40 @@ class ReportingReader final : public util::Reader {
   const TransferProgress& progress_;
 };
 
-std::string with_digest(const std::string& url, const util::Digest& digest) {
-  return fmt::format("{}{}digest={}", url, url.find('?') == std::string::npos ? '?' : '&',
-                     percent_encode(digest.to_string()));
-}
-
-/// PUTs to an upload URL. A redirect is followed here, because the body has to be opened anew.
-util::HttpResponse put_blob(RegistrySession& session, RegistryRequest request, std::stop_token stop) {
-  util::HttpResponse response;
-  for (int i = 0; i < kMaxRedirects; ++i) {
-    response = session.exchange(request, nullptr, stop);
-    if (response.status != 307 && response.status != 308) return response;
-    request.target = location_of(response, request.target);
-  }
-  return response;
-}
-
-std::string start_upload(RegistrySession& session, const Reference& repository, std::stop_token stop) {
+RegistryRequest push_request(RegistrySession& session, const Reference& reference, const char* method,
+                             std::string target) {
   RegistryRequest request;
-  request.method = "POST";
-  request.host = repository.domain;
-  request.target = fmt::format("/v2/{}/blobs/uploads/", repository.repository);
-  request.scopes = upload_scope(repository);
-  util::HttpResponse response = session.send(request, stop);
-  if (response.status != 202) throw status_error(repository.domain, response);
-  return location_of(response, session.host(repository.domain).endpoint(stop).origin() + request.target);
+  request.method = method;
+  request.location = session.config().upstream(reference);
+  request.target = std::move(target);
+  request.actions = "pull,push";
+  return request;
 }
 
 }  // namespace
 
 bool RegistryClient::has_blob(const Reference& repository, const util::Digest& digest, std::stop_token stop) {
-  RegistryRequest request;
-  request.method = "HEAD";
-  request.host = repository.domain;
-  request.target = fmt::format("/v2/{}/blobs/{}", repository.repository, digest.to_string());
-  request.scopes = upload_scope(repository);
-  util::HttpResponse response = state_->session.send(request, stop);
+  RegistrySession& session = state_->session;
+  util::HttpResponse response =
+      session.send(push_request(session, repository, "HEAD", "blobs/" + digest.to_string()), stop);
   if (response.status >= 200 && response.status <= 299) return true;
   if (response.status == 404) return false;
-  RegistryError error = status_error(repository.domain, response);
-  error.add_context(pushing(repository));
-  throw error;
+  refuse_push(repository, response);
 }
 
 bool RegistryClient::mount_blob(const Reference& repository, const util::Digest& digest,
                                 const std::string& from_repository, std::stop_token stop) {
-  RegistryRequest request;
-  request.method = "POST";
-  request.host = repository.domain;
-  request.target = fmt::format("/v2/{}/blobs/uploads/?mount={}&from={}", repository.repository,
-                               percent_encode(digest.to_string()), percent_encode(from_repository));
-  request.scopes = upload_scope(repository);
-  if (from_repository != repository.repository) request.scopes += " " + scope(from_repository, "pull");
-  util::HttpResponse response = state_->session.send(request, stop);
+  RegistrySession& session = state_->session;
+  RegistryRequest request =
+      push_request(session, repository, "POST",
+                   fmt::format("blobs/uploads/?mount={}&from={}", percent_encode(digest.to_string()),
+                               percent_encode(from_repository)));
+  if (from_repository != repository.repository) request.scopes = scope(from_repository, "pull");
+  util::HttpResponse response = session.send(request, stop);
   if (response.status == 201) return true;
   if (response.status == 202 && response.header("location")) {
-    std::string origin = state_->session.host(repository.domain).endpoint(stop).origin() + request.target;
-    (*state_->opened_uploads.lock())[{repository.name(), digest.to_string()}] = location_of(response, origin);
+    (*state_->opened_uploads.lock())[{repository.name(), digest.to_string()}] =
+        upload_location(response, session.url(request, stop));
   }
   // Any other answer just means that this registry does not mount; the upload will tell what is wrong.
   return false;
@@ -111,39 +83,25 @@ bool RegistryClient::mount_blob(const Reference& repository, const util::Digest&
 void RegistryClient::push_blob(const Reference& repository, const Descriptor& blob,
                                const std::function<std::unique_ptr<util::Reader>()>& open,
                                const TransferProgress& progress, std::stop_token stop) {
-  RegistrySession& session = state_->session;
-  RetryPolicy retry = session.retry_policy(stop);
-  RegistryRequest request;
-  request.method = "PUT";
-  request.host = repository.domain;
-  request.scopes = upload_scope(repository);
-  request.headers.emplace_back("Content-Type", "application/octet-stream");
-  request.size = static_cast<std::uint64_t>(blob.size);
-  request.open = [&] { return std::make_unique<ReportingReader>(open(), request.size, progress); };
-  request.follow_redirects = false;
-  auto slot = session.host(repository.domain).transfer_slot(stop);
-  std::string upload;
-  if (auto opened = state_->opened_uploads.lock()->extract({repository.name(), blob.digest.to_string()}))
-    upload = opened.mapped();
-  bool reused = !upload.empty();
   try {
-    for (;;) {
-      try {
-        if (upload.empty()) upload = start_upload(session, repository, stop);
-        request.target = with_digest(std::exchange(upload, {}), blob.digest);
-        util::HttpResponse response = put_blob(session, request, stop);
-        if (response.status >= 200 && response.status <= 299) {
-          util::counter("bytes.pushed").add(blob.size);
-          return;
-        }
-        // The session that a refused mount left behind may have expired.
-        bool expired = std::exchange(reused, false) && (response.status == 404 || response.status == 400);
-        if (!expired && !retry.after(response)) throw status_error(repository.domain, response);
-      } catch (const util::HttpError& fault) {
-        if (!retry.after(fault)) throw transport_error(repository.domain, fault);
-      }
+    RegistryLocation location = state_->session.config().upstream(repository);
+    auto slot = state_->session.host(location.endpoint).transfer_slot(stop);
+    std::string opened;
+    if (auto entry = state_->opened_uploads.lock()->extract({repository.name(), blob.digest.to_string()})) {
+      opened = entry.mapped();
     }
+    auto reported = [&] {
+      return std::make_unique<ReportingReader>(open(), static_cast<std::uint64_t>(blob.size), progress);
+    };
+    BlobUpload(state_->session, location, blob, reported, stop).run(opened);
+    util::counter("bytes.pushed").add(blob.size);
   } catch (util::Cancelled&) {
+    throw;
+  } catch (RegistryError& error) {
+    if (error.kind() == RegistryError::Kind::unauthorized) {
+      error.set_hint(fmt::format("log in with an account that may push to `{}`", repository.name()));
+    }
+    error.add_context(fmt::format("push `{}`: blob `{}`", repository.name(), blob.digest.to_string()));
     throw;
   } catch (util::Error& error) {
     error.add_context(fmt::format("push `{}`: blob `{}`", repository.name(), blob.digest.to_string()));
@@ -152,20 +110,14 @@ void RegistryClient::push_blob(const Reference& repository, const Descriptor& bl
 }
 
 void RegistryClient::push_manifest(const Reference& reference, const ManifestBytes& manifest, std::stop_token stop) {
-  RegistryRequest request;
-  request.method = "PUT";
-  request.host = reference.domain;
-  request.target = fmt::format("/v2/{}/manifests/{}", reference.repository,
-                               reference.tag.empty() ? manifest.descriptor.digest.to_string() : reference.tag);
-  request.scopes = upload_scope(reference);
+  RegistrySession& session = state_->session;
+  RegistryRequest request =
+      push_request(session, reference, "PUT",
+                   "manifests/" + (reference.tag.empty() ? manifest.descriptor.digest.to_string() : reference.tag));
   request.headers.emplace_back("Content-Type", manifest.descriptor.media_type);
   request.body = manifest.bytes;
-  util::HttpResponse response = state_->session.send(request, stop);
-  if (response.status < 200 || response.status > 299) {
-    RegistryError error = status_error(reference.domain, response);
-    error.add_context(pushing(reference));
-    throw error;
-  }
+  util::HttpResponse response = session.send(request, stop);
+  if (response.status < 200 || response.status > 299) refuse_push(reference, response);
   auto stored = util::Digest::find(response.header("docker-content-digest").value_or(""));
   if (stored && stored->algorithm() == manifest.descriptor.digest.algorithm() &&
       *stored != manifest.descriptor.digest) {

@@ -34,9 +34,9 @@ std::optional<std::string> next_page(const util::HttpResponse& response) {
 std::vector<std::string> RegistryClient::tags(const Reference& repository, std::stop_token stop) {
   return util::with_context(fmt::format("list the tags of `{}`", repository.name()), [&] {
     RegistryRequest request;
-    request.host = repository.domain;
-    request.target = fmt::format("/v2/{}/tags/list", repository.repository);
-    request.scopes = scope(repository.repository, "pull");
+    request.location = state_->session.config().upstream(repository);
+    request.target = "tags/list";
+    request.actions = "pull";
     std::vector<std::string> tags;
     for (int page = 0; page < kMaxPages; ++page) {
       std::string body;
@@ -55,10 +55,11 @@ std::vector<std::string> RegistryClient::tags(const Reference& repository, std::
 
 Credential RegistryClient::check_login(const std::string& host, const Credential& credential, std::stop_token stop) {
   RegistrySession session(state_->session.retry_delay(), CredentialStore(credential));
-  session.host(host).ask_identity_token();
   RegistryRequest request;
-  request.host = host;
-  request.target = "/v2/";
+  request.location = session.config().upstream({.domain = host, .repository = {}, .tag = {}, .digest = {}});
+  request.target = "/";
+  RegistryHost& registry = session.host(request.location.endpoint);
+  registry.ask_identity_token();
   try {
     util::HttpResponse response = session.send(request, stop);
     if (response.status < 200 || response.status > 299) throw status_error(host, response);
@@ -69,7 +70,7 @@ Credential RegistryClient::check_login(const std::string& host, const Credential
     throw;
   }
   Credential accepted = credential;
-  if (std::string token = session.host(host).identity_token(); !token.empty()) {
+  if (std::string token = registry.identity_token(); !token.empty()) {
     accepted.identity_token = std::move(token);
     accepted.password.clear();
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <ctime>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -12,6 +13,7 @@
 #include "util/error.h"
 #include "util/stats.h"
 #include "util/text.h"
+#include "util/time.h"
 
 namespace oci {
 namespace {
@@ -26,11 +28,11 @@ bool is_temporary(int status) {
   return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
 
-/// Nobody is there: waiting longer will not help.
+/// Nobody is there, or somebody who says nothing: waiting longer will not help.
 bool is_unreachable(const std::string& message) {
   std::string text = util::to_lower(message);
   for (std::string_view sign :
-       {"refused", "resolve", "unreachable", "no route", "connect to", "connection timed out"}) {
+       {"refused", "resolve", "unreachable", "no route", "connect to", "connection timed out", "too slow"}) {
     if (text.find(sign) != std::string::npos) return true;
   }
   return false;
@@ -51,11 +53,18 @@ void sleep(std::chrono::milliseconds delay, std::stop_token stop) {
   if (stop.stop_requested()) throw util::Cancelled();
 }
 
+/// Seconds, or a date (RFC 9110 section 10.2.3).
 std::optional<std::chrono::seconds> retry_after(const util::HttpResponse& answer) {
-  auto value = answer.header("retry-after");
-  if (!value || value->empty() || value->size() > 6) return std::nullopt;
-  if (value->find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
-  return std::chrono::seconds(std::stol(*value));
+  std::string value = answer.header("retry-after").value_or("");
+  if (value.empty()) return std::nullopt;
+  if (value.find_first_not_of("0123456789") == std::string::npos) {
+    return std::chrono::seconds(value.size() > 6 ? 999'999 : std::stol(value));
+  }
+  std::tm date{};
+  const char* end = strptime(value.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  std::int64_t wait = timegm(&date) - util::now_nanoseconds() / 1'000'000'000;
+  return std::chrono::seconds(std::max<std::int64_t>(wait, 0));
 }
 
 class LimitedWriter final : public util::Writer {
@@ -111,6 +120,7 @@ std::string printable(std::string text) {
 }  // namespace
 
 bool RetryPolicy::wait(int limit, std::chrono::milliseconds least) {
+  if (mirror_) limit /= 2;
   if (tries_ >= limit) return false;
   auto delay = std::min(delay_ * (1 << (tries_ - 1)), kMaxDelay);
   ++tries_;
@@ -129,11 +139,23 @@ bool RetryPolicy::after(const util::HttpResponse& answer) {
   return asked <= kMaxRetryAfter && wait(kTries, asked);
 }
 
-RegistryHost& RegistrySession::host(const std::string& name) {
+RegistryHost& RegistrySession::host(const RegistryEndpoint& endpoint) {
   auto hosts = hosts_.lock();
-  auto& entry = (*hosts)[name];
-  if (!entry) entry = std::make_unique<RegistryHost>(name, http_, credentials_);
+  auto& entry = (*hosts)[endpoint.key()];
+  if (!entry) entry = std::make_unique<RegistryHost>(endpoint, http_, credentials_);
   return *entry;
+}
+
+std::string RegistrySession::url(const RegistryRequest& request, std::stop_token stop) {
+  if (request.target.find("://") != std::string::npos) return request.target;
+  RegistryEndpoint endpoint = host(request.location.endpoint).endpoint(stop);
+  std::string url = endpoint.origin() + endpoint.path;
+  if (!request.target.starts_with('/')) url += "/" + request.location.repository + "/";
+  url += request.target;
+  if (!endpoint.ns.empty()) {
+    url += fmt::format("{}ns={}", url.find('?') == std::string::npos ? '?' : '&', percent_encode(endpoint.ns));
+  }
+  return url;
 }
 
 util::HttpResponse RegistrySession::perform(const RegistryRequest& request, const RegistryEndpoint& endpoint,
@@ -159,29 +181,30 @@ util::HttpResponse RegistrySession::perform(const RegistryRequest& request, cons
 }
 
 util::HttpResponse RegistrySession::exchange(const RegistryRequest& request, util::Writer* sink, std::stop_token stop) {
-  RegistryHost& registry = host(request.host);
+  RegistryHost& registry = host(request.location.endpoint);
   RegistryEndpoint endpoint = registry.endpoint(stop);
-  bool absolute = request.target.find("://") != std::string::npos;
-  std::string url = absolute ? request.target : endpoint.origin() + request.target;
-  bool same_host = absolute && authority_of(url) == endpoint.authority;
+  std::string url = this->url(request, stop);
+  bool same_host = authority_of(url) == endpoint.authority;
   // A proxy in front of a registry may make it say http:// about itself.
   if (same_host) url = endpoint.origin() + url.substr(url.find("://") + 3 + endpoint.authority.size());
-  if (absolute && !same_host) {
+  if (!same_host) {
     // An upload or foreign layer elsewhere carries its own permission in the URL.
     RegistryEndpoint other;
     return perform(request, other, url, {}, sink, stop);
   }
-  std::string authorization = registry.authorization(request.scopes, stop);
+  std::string scopes = request.actions.empty() ? "" : scope(request.location.repository, request.actions);
+  if (!request.scopes.empty()) scopes += " " + request.scopes;
+  std::string authorization = registry.authorization(scopes, stop);
   util::HttpResponse response = perform(request, endpoint, url, authorization, sink, stop);
   if (response.status != 401) return response;
-  std::string renewed = registry.reauthorize(request.scopes, authorization, response, stop);
+  std::string renewed = registry.reauthorize(scopes, authorization, response, stop);
   if (renewed.empty()) return response;
   return perform(request, endpoint, url, renewed, sink, stop);
 }
 
 util::HttpResponse RegistrySession::send(const RegistryRequest& request, std::stop_token stop, std::string* body,
                                          std::size_t limit) {
-  RetryPolicy retry = retry_policy(stop);
+  RetryPolicy retry = retry_policy(request.location, stop);
   for (;;) {
     try {
       std::optional<LimitedWriter> sink;
@@ -192,7 +215,7 @@ util::HttpResponse RegistrySession::send(const RegistryRequest& request, std::st
       util::HttpResponse response = exchange(request, sink ? &*sink : nullptr, stop);
       if (!retry.after(response)) return response;
     } catch (const util::HttpError& fault) {
-      if (!retry.after(fault)) throw transport_error(request.host, fault);
+      if (!retry.after(fault)) throw transport_error(request.location.endpoint.name, fault);
     }
   }
 }
@@ -207,6 +230,9 @@ RegistryError transport_error(const std::string& host, const util::HttpError& fa
   } else if (text.find("resolve") != std::string::npos) {
     cause = "host name could not be resolved";
     hint = "check the name and the network connection";
+  } else if (text.find("too slow") != std::string::npos) {
+    cause = "it does not answer any more";
+    hint = "try again later; BUILDER_REGISTRY_TIMEOUT sets after how many seconds of silence a registry is given up";
   } else if (size_t quote = cause.rfind("`: "); quote != std::string::npos) {
     cause.erase(0, quote + 3);
   }
@@ -225,14 +251,15 @@ RegistryError status_error(const std::string& host, const util::HttpResponse& an
   switch (answer.status) {
     case 401:
     case 403:
-      return {RegistryError::Kind::unauthorized, message,
-              fmt::format("check the name, or run `docker login{}`: a registry answers so for missing repositories too",
-                          host == "docker.io" ? "" : " " + host)};
+      return {
+          RegistryError::Kind::unauthorized, message,
+          fmt::format("check the name, or run `builder login{}`: a registry answers so for missing repositories too",
+                      host == "docker.io" ? "" : " " + host)};
     case 404:
       return {RegistryError::Kind::not_found, message};
     case 429:
       return {RegistryError::Kind::unreachable, message,
-              fmt::format("the registry limits requests; wait, or run `docker login{}`",
+              fmt::format("the registry limits requests; wait, or run `builder login{}`",
                           host == "docker.io" ? "" : " " + host)};
     default:
       return {is_temporary(answer.status) ? RegistryError::Kind::unreachable : RegistryError::Kind::refused, message};
@@ -249,6 +276,10 @@ std::pair<std::string, std::string> error_of(const util::HttpResponse& answer) {
   } catch (const util::Error&) {
     return {};
   }
+}
+
+std::string scope(const std::string& repository, std::string_view actions) {
+  return fmt::format("repository:{}:{}", repository, actions);
 }
 
 std::string percent_encode(std::string_view text) {

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kLayoutPrefix = "layout:";
 constexpr std::int64_t kMaxConfig = 8 << 20;
+constexpr int kTriesDamaged = 2;
 constexpr std::chrono::milliseconds kReportInterval{50};
 
 /// Reports a transfer without flooding the displays.
@@ -130,26 +131,43 @@ std::string ImageOrigin::config(const oci::Descriptor& descriptor, std::stop_tok
   if (auto bytes = stored(descriptor.digest)) return *bytes;
   if (descriptor.size > kMaxConfig)
     throw util::Error(fmt::format("image config of {} bytes is too large", descriptor.size));
-  util::StringWriter received;
-  if (!layout_) registry_.fetch_blob(reference_, descriptor, received, {}, stop);
-  std::string bytes = layout_ ? layout_->read_blob(descriptor) : received.take();
+  if (!layout_) {
+    download(descriptor, {}, stop);
+    return content_.read(descriptor.digest);
+  }
+  std::string bytes = layout_->read_blob(descriptor);
   content_.put(bytes);
   return bytes;
 }
 
+/// A mirror, or something on the way, may send other bytes: they are thrown away and fetched again.
+void ImageOrigin::download(const oci::Descriptor& descriptor, const oci::TransferProgress& progress,
+                           std::stop_token stop) const {
+  for (int tries = 1;; ++tries) {
+    cache::BlobWriter writer = content_.create(descriptor.digest);
+    try {
+      registry_.fetch_blob(reference_, descriptor, writer, progress, stop);
+      writer.commit();
+      return;
+    } catch (const oci::DamagedBlob& error) {
+      if (tries == kTriesDamaged) throw;
+      util::log_warning(error.message() + "; it is fetched again");
+    }
+  }
+}
+
 void ImageOrigin::blob(const oci::Descriptor& descriptor, util::ProgressTask* task, std::stop_token stop) const {
   static util::Counter& fetched = util::counter("blobs.fetched");
-  cache::BlobWriter writer = content_.create(descriptor.digest);
   Report report(task, descriptor.digest, descriptor.size);
   if (layout_) {
     util::with_context(fmt::format("read `{}`", display()), [&] {
+      cache::BlobWriter writer = content_.create(descriptor.digest);
       copy_file(layout_->blob_path(descriptor.digest), writer, report, stop);
       writer.commit();
     });
   } else {
-    registry_.fetch_blob(
-        reference_, descriptor, writer, [&](std::uint64_t current, std::uint64_t) { report(current); }, stop);
-    writer.commit();
+    download(
+        descriptor, [&](std::uint64_t current, std::uint64_t) { report(current); }, stop);
   }
   report.done();
   fetched.add();

@@ -37,6 +37,7 @@ class ImageOrigin {
 
  private:
   std::optional<std::string> stored(const util::Digest& digest) const;
+  void download(const oci::Descriptor& descriptor, const oci::TransferProgress& progress, std::stop_token stop) const;
 
   ImageOrigin(cache::ContentStore& content, oci::RegistryClient& registry) : content_(content), registry_(registry) {}
 

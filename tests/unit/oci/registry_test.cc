@@ -106,7 +106,7 @@ TEST_CASE("basic authentication is asked for once") {
   RegistryError error = refusal([&] { client.manifest(reference); });
   CHECK(error.kind() == RegistryError::Kind::unauthorized);
   CHECK(error.message().find("pull `" + reference.to_string() + "`: registry returned 401 unauthorized") == 0);
-  CHECK(error.hint().find("docker login " + registry->host()) != std::string::npos);
+  CHECK(error.hint().find("builder login " + registry->host()) != std::string::npos);
   CHECK(error.message().find("secret") == std::string::npos);
 }
 
