@@ -136,6 +136,18 @@ DOCKERFILE
 fails 1 --check .
 check_equal "outline without the base image" "TAG A" "$(build --call=outline,format=json . | jq -r '[.args[].name] | join(" ")')"
 
+# Without asking for base images at all; the form of the answer is a flag of its own, too.
+ask --check --base=empty . > "$WORK/check" || fail "check with --base=empty: $(cat "$WORK/log")"
+check_contains "$WORK/check" "no warnings found"
+check_equal "--format beside --call" "TAG A" "$(ask --call=outline --format=json . | jq -r '[.args[].name] | join(" ")')"
+check_equal "graph without the base image" "[1/1] FROM" \
+  "$("$BUILDER" debug dump-llb --base=empty . | jq -r '.[0].name' | cut -c1-10)"
+! "$BUILDER" debug dump-llb . 2> "$WORK/log" || fail "dump-llb without the base image"
+fails 2 --base=empty .
+fails 2 --call=outline --base=none .
+fails 2 --format=json .
+fails 2 --call=outline --format=xml .
+
 fails 2 --call=outlin .
 check_contains "$WORK/log" "did you mean outline?"
 fails 2 --call=outline,format=xml .

@@ -21,10 +21,12 @@
 #include "source/http_source.h"
 #include "source/image_source.h"
 #include "source/local_source.h"
+#include "tools/builder/base_images.h"
 #include "tools/builder/build_context.h"
 #include "tools/builder/context_remote.h"
 #include "tools/builder/request.h"
 #include "tools/builder/result_files.h"
+#include "tools/builder/run_options.h"
 #include "tools/builder/usage_error.h"
 #include "tools/progress/display.h"
 #include "util/log.h"
@@ -118,6 +120,14 @@ void warn_about_syntax(const dockerfile::Dockerfile& parsed, const dockerfile::F
   progress.emit(std::move(event));
 }
 
+/// Accepted as by `docker buildx build`, which does as little.
+void warn_about_squash(util::ProgressSink& progress) {
+  util::TaskWarning event;
+  event.short_text = "--squash has no effect";
+  event.detail = {"files go into one layer where a last stage copies them: COPY --from=STAGE / /"};
+  progress.emit(std::move(event));
+}
+
 /// The graph; warnings are shown even when lowering fails. Throws util::Error when the Dockerfile wants warnings to be errors.
 dockerfile::FrontendResult lower(const dockerfile::Dockerfile& parsed, const dockerfile::FrontendRequest& request,
                                  oci::ImageResolver& resolver, std::vector<dockerfile::Warning> warnings,
@@ -195,7 +205,7 @@ std::vector<Output> prepare_outputs(const BuildOptions& options, const dockerfil
   return outputs;
 }
 
-ops::OpServices make_services(Machine& machine, const std::vector<llb::VertexRef>& roots,
+ops::OpServices make_services(const BuildOptions& options, executor::ResourceLimits limits, Machine& machine, const std::vector<llb::VertexRef>& roots,
                               const std::vector<exporter::OutputSpec>& outputs, const dockerfile::FrontendRequest& request) {
   ops::OpServices services{machine.cache.layers(), machine.cache.snapshots(), machine.cache.mounts(), {}, machine.sandbox,
                            machine.secrets, wanted_pack(outputs), {}, {}, {}};
@@ -204,6 +214,8 @@ ops::OpServices make_services(Machine& machine, const std::vector<llb::VertexRef
   services.sources.http = &machine.https;
   services.sources.git = &machine.gits;
   services.temporary = machine.cache.temporary();
+  services.limits = std::move(limits);
+  services.devices = make_device_policy(options);
   if (services.pack) services.packed_vertices = ops::vertices_in_result(roots);
   services.mounted_vertices = ops::vertices_needing_directories(roots);
   if (const auto found = request.build_args.find("BUILDKIT_CACHE_MOUNT_NS"); found != request.build_args.end()) {
@@ -214,6 +226,10 @@ ops::OpServices make_services(Machine& machine, const std::vector<llb::VertexRef
 
 void run_build(const BuildOptions& options, const std::filesystem::path& cache_root, progress::Display& display,
                std::stop_token stop) {
+  // What is wrong with flags is said before anything is done.
+  executor::ResourceLimits limits = make_resource_limits(options);
+  if (options.squash) warn_about_squash(display);
+
   // The program's parts: the cache root is opened and locked shared here.
   Machine machine(options, cache_root, display, stop);
   const util::ScopeExit save_digests([&] {
@@ -234,7 +250,7 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
   const std::vector<llb::VertexRef> roots = roots_of(frontend);
   std::vector<exporter::OutputSpec> specs;
   for (const Output& output : outputs) specs.push_back(output.request.output);
-  ops::OpServices services = make_services(machine, roots, specs, request);
+  ops::OpServices services = make_services(options, std::move(limits), machine, roots, specs, request);
   solver::Solver solver(ops::make_op_factory(services), machine.cache.results(), display,
                         {options.jobs, debug_asks_for(options, "explain")});
   solver::SolveResult solved;
@@ -280,7 +296,8 @@ void dump_llb(const BuildOptions& options, const std::filesystem::path& cache_ro
   const BuildContext context = open_build_context(options, &remote);
   std::vector<dockerfile::Warning> warnings;
   const dockerfile::Dockerfile parsed = dockerfile::parse(context.dockerfile, warnings);
-  const auto frontend = dockerfile::compile(parsed, make_frontend_request(options, context), machine.images);
+  const auto images = make_base_images(options, machine.images, WhenUnresolved::fail);
+  const auto frontend = dockerfile::compile(parsed, make_frontend_request(options, context), *images);
   const std::vector<llb::VertexRef> roots = roots_of(frontend);
   if (format == "json") {
     std::cout << llb::dump_json(roots) << '\n';

@@ -23,6 +23,7 @@ struct BuildOptions {
   std::vector<std::string> ulimits;
   std::vector<std::string> no_cache_filter;
   std::vector<std::string> annotations;
+  std::vector<std::string> resources;             ///< "memory=1g"
   std::string shm_size;
   std::string cgroup_parent;
   std::string network = "default";
@@ -30,12 +31,15 @@ struct BuildOptions {
   std::string iid_file;
   std::string metadata_file;
   std::string call = "build";
+  std::string format;                             ///< of the answer to `call`: text, json; empty = as `call` says
+  std::string base = "resolve";                   ///< base images of what does not build: resolve, empty
   std::string debug;                              ///< comma list: stats, explain, log
   bool no_cache = false;
   bool pull = false;
   bool push = false;
   bool load = false;
   bool quiet = false;
+  bool squash = false;
   unsigned jobs = 0;
 };
 

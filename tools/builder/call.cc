@@ -16,38 +16,18 @@
 #include "source/git_source.h"
 #include "source/http_source.h"
 #include "source/image_source.h"
+#include "tools/builder/base_images.h"
 #include "tools/builder/build_context.h"
 #include "tools/builder/call_print.h"
 #include "tools/builder/context_remote.h"
 #include "tools/builder/request.h"
+#include "tools/builder/run_options.h"
 #include "tools/builder/usage_error.h"
 #include "tools/progress/display.h"
 #include "util/text.h"
 
 namespace builder {
 namespace {
-
-/// Base images for an outline: one that cannot be had counts as empty, since only the defaults of ARGs that use its ENV
-/// depend on it.
-class LenientResolver : public oci::ImageResolver {
- public:
-  explicit LenientResolver(oci::ImageResolver& real) : real_(real) {}
-  oci::ResolvedImage resolve(const oci::ImageLocation& location, const oci::Platform& platform) override {
-    try {
-      return real_.resolve(location, platform);
-    } catch (const util::Cancelled&) {
-      throw;
-    } catch (const util::Error&) {
-      oci::ResolvedImage empty;
-      empty.location = location;
-      empty.config.platform = platform;
-      return empty;
-    }
-  }
-
- private:
-  oci::ImageResolver& real_;
-};
 
 /// What resolves the names of base images, whose configs come from a registry, a layout or the store, and fetches a context
 /// that is somewhere else.
@@ -89,7 +69,8 @@ void check_into(CheckResult& result, const BuildOptions& options, const BuildCon
   const dockerfile::LintOptions wanted = dockerfile::lint_options(parsed, request);
   std::exception_ptr failure;
   try {
-    dockerfile::compile(parsed, request, resolving.images, &found);
+    const auto images = make_base_images(options, resolving.images, WhenUnresolved::fail);
+    dockerfile::compile(parsed, request, *images, &found);
   } catch (const util::Error&) {
     failure = std::current_exception();
   }
@@ -130,8 +111,9 @@ int check(const BuildOptions& options, bool json, const BuildContext& context, R
 void outline(const BuildOptions& options, bool json, const BuildContext& context, Resolving& resolving) {
   std::vector<dockerfile::Warning> warnings;
   const dockerfile::Dockerfile parsed = dockerfile::parse(context.dockerfile, warnings);
-  LenientResolver images(resolving.images);
-  const auto frontend = dockerfile::compile(parsed, make_frontend_request(options, context), images);
+  // Only the defaults of ARGs that use the ENV of an image depend on it.
+  const auto images = make_base_images(options, resolving.images, WhenUnresolved::take_as_empty);
+  const auto frontend = dockerfile::compile(parsed, make_frontend_request(options, context), *images);
   const dockerfile::Outline& result = frontend.platforms.front().outline;
   std::cout << (json ? outline_json(result, *context.dockerfile) : outline_text(result));
 }
@@ -144,7 +126,8 @@ void targets(bool json, const BuildContext& context) {
 
 }  // namespace
 
-CallMethod parse_call(const std::string& text) {
+CallMethod parse_call(const BuildOptions& options) {
+  const std::string& text = options.call;
   CallMethod method;
   const std::vector<std::string> fields = util::split(text, ',');
   method.name = fields.empty() ? "" : fields.front();
@@ -163,6 +146,16 @@ CallMethod parse_call(const std::string& text) {
       throw UsageError(fmt::format("--call `{}`: `{}` is not understood", text, fields[i]),
                        "form: METHOD[,format=text|json]");
     }
+  }
+  if (!options.format.empty()) {
+    if (options.format != "json" && options.format != "text") {
+      throw UsageError(fmt::format("--format `{}`: unknown", options.format), "known: text, json");
+    }
+    if (method.name == "build") throw UsageError("--format: goes with --call", "for example --call=outline --format=json");
+    method.json = options.format == "json";
+  }
+  if (method.name == "build" && options.base != "resolve") {
+    throw UsageError("--base: a build needs its base images", "--base=empty goes with --call and with `builder debug dump-llb`");
   }
   return method;
 }

@@ -14,8 +14,8 @@ struct CallMethod {
   bool json = false;
 };
 
-/// Throws UsageError for what is not known.
-CallMethod parse_call(const std::string& text);
+/// --call, --format, --base. Throws UsageError for what is not known or does not go together.
+CallMethod parse_call(const BuildOptions& options);
 
 /// Answers a question about the Dockerfile on standard output; runs no step and moves no layer. Returns the exit status: 1 when
 /// a check found something. Throws util::Error when the Dockerfile cannot be built, after a check's findings are printed.

@@ -24,17 +24,17 @@ struct KnownFlag {
 constexpr std::array kNotYet = {
     KnownFlag{"--attest", true},      KnownFlag{"--provenance", true}, KnownFlag{"--sbom", true},
     KnownFlag{"--cache-from", true},  KnownFlag{"--cache-to", true},   KnownFlag{"--policy", true},
-    KnownFlag{"--resource", true},    KnownFlag{"-m,--memory", true},  KnownFlag{"--memory-swap", true},
-    KnownFlag{"-c,--cpu-shares", true}, KnownFlag{"--cpu-period", true}, KnownFlag{"--cpu-quota", true},
-    KnownFlag{"--cpuset-cpus", true}, KnownFlag{"--cpuset-mems", true},
     KnownFlag{"--source-policy-file", true}, KnownFlag{"--load", false},
-    KnownFlag{"--squash", false},
 };
 /// Flags that mean nothing to a builder without a daemon; accepted so that scripts keep working.
 constexpr std::array kIgnored = {
     KnownFlag{"--builder", true}, KnownFlag{"--compress", false},     KnownFlag{"--rm", false},
     KnownFlag{"--force-rm", false}, KnownFlag{"--isolation", true},   KnownFlag{"--security-opt", true},
 };
+
+/// The classic builder's words for what `--resource` says.
+constexpr const char* kResourceFlags[] = {"-m,--memory",  "--memory-swap", "-c,--cpu-shares", "--cpu-period",
+                                          "--cpu-quota", "--cpuset-cpus", "--cpuset-mems"};
 
 void refuse_flags_of_buildx(const CLI::App& app) {
   for (const KnownFlag& flag : kNotYet) {
@@ -66,16 +66,20 @@ void add_build_options(CLI::App& app, BuildOptions& o) {
   app.add_option("--iidfile", o.iid_file, "Write the image id to a file")->type_name("FILE");
   app.add_option("--metadata-file", o.metadata_file, "Write facts about the result to a JSON file")->type_name("FILE");
   add_list(app, "--secret", o.secrets, "Secret for RUN --mount=type=secret: id=NAME[,src=FILE|,env=VARIABLE]", "SPEC");
-  add_list(app, "--ssh", o.ssh, "Agent socket for RUN --mount=type=ssh: default or id=SOCKET", "SPEC");
+  add_list(app, "--ssh", o.ssh, "Agent for RUN --mount=type=ssh and git: default, ID=SOCKET or ID=KEY[,KEY]", "SPEC");
   add_list(app, "--add-host", o.add_hosts, "Line of /etc/hosts in RUN", "HOST:IP")->delimiter(',');
-  add_list(app, "--allow", o.allow, "Entitlement: network.host, security.insecure", "NAME")->delimiter(',');
+  add_list(app, "--allow", o.allow, "Entitlement: network.host, security.insecure, device[=NAME]", "NAME")->delimiter(',');
   add_list(app, "--ulimit", o.ulimits, "Resource limit in RUN", "NAME=SOFT[:HARD]");
+  add_list(app, "--resource", o.resources, "Limit of every RUN: memory, memory-swap, cpu-shares, cpu-period, cpu-quota, cpuset-cpus, "
+           "cpuset-mems", "NAME=VALUE");
   add_list(app, "--annotation", o.annotations, "Annotation of the manifest", "K=V");
   app.add_option("--shm-size", o.shm_size, "Size of /dev/shm in RUN")->type_name("BYTES");
   app.add_option("--cgroup-parent", o.cgroup_parent, "Parent cgroup of RUN")->type_name("CGROUP");
   app.add_option("--network", o.network, "Network of RUN: default, host, none")->type_name("MODE");
   app.add_option("--call,--print", o.call, "What to do: build, check, outline, targets; with \",format=json\" as JSON")
       ->type_name("METHOD");
+  app.add_option("--format", o.format, "Form of the answer to --call: text, json")->type_name("FORMAT");
+  app.add_option("--base", o.base, "Base images for --call and dump-llb: resolve (ask for them), empty (take them as empty)")->type_name("MODE");
   app.add_flag("--check{check}", o.call, "Check the Dockerfile without building: short for --call=check");
   app.add_option("--jobs", o.jobs, "Steps at work at once (default: depends on the machine)")->type_name("N");
   app.add_flag("-D,--debug{log}", o.debug, "Say more, a comma list: --debug=stats (timers, counters), explain (why a "
@@ -84,6 +88,12 @@ void add_build_options(CLI::App& app, BuildOptions& o) {
     CLI::Option* option = flag.takes_value ? app.add_option(flag.name) : app.add_flag(flag.name);
     option->group("");
   }
+  for (const char* names : kResourceFlags) {
+    const std::string name = std::string(names).substr(std::string_view(names).find("--") + 2);
+    const auto take = [&o, name](const std::string& value) { o.resources.push_back(name + "=" + value); };
+    app.add_option_function<std::string>(names, take)->group("");
+  }
+  app.add_flag("--squash", o.squash)->group("");
   for (const KnownFlag& flag : kNotYet) {
     CLI::Option* option = flag.takes_value ? app.add_option(flag.name) : app.add_flag(flag.name);
     option->group("");
@@ -107,7 +117,7 @@ void take_context(BuildOptions& options, const Arguments& arguments) {
 int run_build(const BuildOptions& options) {
   // The store's place depends on who the caller is, which can no longer be seen from inside a user namespace.
   const std::filesystem::path cache_root = cache::default_root();
-  const CallMethod method = parse_call(options.call);
+  const CallMethod method = parse_call(options);
   if (method.name == "build") executor::enter_user_namespace_if_needed();
   return run_interruptible("build", [&](std::stop_token stop) {
     if (method.name != "build") return call(options, method, cache_root, stop);

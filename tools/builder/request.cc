@@ -128,8 +128,9 @@ dockerfile::FrontendRequest make_frontend_request(const BuildOptions& options, c
   for (const std::string& name : options.allow) {
     if (name == "security.insecure") {
       request.allow_insecure = true;
-    } else if (name != "network.host" && !name.starts_with("device")) {
-      throw UsageError(fmt::format("--allow `{}`: unknown entitlement", name), "known: network.host, security.insecure, device");
+    } else if (name != "network.host" && name != "device" && !name.starts_with("device=") && name != "buildx.local.delete") {
+      throw UsageError(fmt::format("--allow `{}`: unknown entitlement", name),
+                       "known: network.host, security.insecure, device[=NAME]");
     }
   }
   request.extra_hosts = extra_hosts(options);
@@ -172,48 +173,6 @@ std::vector<exporter::OutputSpec> parse_outputs(const BuildOptions& options) {
     for (exporter::OutputSpec& output : outputs) output.annotations[name] = *value;
   }
   return outputs;
-}
-
-ops::SecretStore make_secret_store(const BuildOptions& options) {
-  ops::SecretStore store;
-  for (const std::string& text : options.secrets) {
-    std::string id, source, type;
-    ops::SecretSource secret;
-    for (const std::string& field : util::split(text, ',')) {
-      auto [name, value] = key_value(field);
-      if (name == "id" && value) {
-        id = *value;
-      } else if ((name == "src" || name == "source") && value) {
-        secret.location = *value;
-      } else if (name == "env" && value) {
-        secret.location = *value;
-        secret.from_environment = true;
-      } else if (name == "type" && value && (*value == "file" || *value == "env")) {
-        type = *value;
-      } else {
-        throw UsageError(fmt::format("--secret `{}`: `{}` is not understood", text, field), "form: id=NAME[,src=FILE|,env=VARIABLE]");
-      }
-    }
-    if (id.empty()) throw UsageError(fmt::format("--secret `{}`: the id is missing", text), "form: id=NAME[,src=FILE|,env=VARIABLE]");
-    if (type == "env") secret.from_environment = true;
-    if (secret.location.empty()) {
-      secret.location = id;
-      if (type.empty()) secret.from_environment = std::getenv(id.c_str()) != nullptr;
-    }
-    store.add(id, secret);
-  }
-  for (const std::string& text : options.ssh) {
-    auto [id, socket] = key_value(text);
-    if (!socket) {
-      const char* agent = std::getenv("SSH_AUTH_SOCK");
-      if (agent == nullptr) {
-        throw UsageError(fmt::format("--ssh `{}`: no agent is running (SSH_AUTH_SOCK is not set)", text), "start one with ssh-agent, or give id=SOCKET");
-      }
-      socket = agent;
-    }
-    store.add_ssh(id, *socket);
-  }
-  return store;
 }
 
 }  // namespace builder

@@ -6,7 +6,6 @@
 #include "exporter/exporter.h"
 #include "frontend/dockerfile/compile.h"
 #include "oci/reference.h"
-#include "solver/ops/secret_store.h"
 #include "tools/builder/build_context.h"
 #include "tools/builder/build_options.h"
 
@@ -20,7 +19,5 @@ dockerfile::FrontendRequest make_frontend_request(const BuildOptions& options, c
 std::vector<oci::Reference> parse_tags(const BuildOptions& options);
 /// -o, --push; the local store when there is none.
 std::vector<exporter::OutputSpec> parse_outputs(const BuildOptions& options);
-/// --secret, --ssh.
-ops::SecretStore make_secret_store(const BuildOptions& options);
 
 }  // namespace builder

@@ -84,3 +84,10 @@ TEST_CASE("wrong command lines say what is wrong and suggest what was meant") {
   CHECK(usage_error({"build", "a", "b"}) == "`builder build` takes exactly one PATH, and there is also `b`");
   CHECK(usage_error({"build", "--tagg=x", "."}) == "unknown flag: --tagg (did you mean --tag?)");
 }
+
+TEST_CASE("the classic builder's limits mean the same as --resource") {
+  const BuildOptions line = parse({"build", "-m", "1g", "--memory-swap=-1", "-c", "512", "--cpu-period", "100000", "--cpu-quota=5000",
+                                   "--cpuset-cpus", "0-1", "--cpuset-mems=0", "--resource", "memory=2g", "."});
+  CHECK(line.resources == std::vector<std::string>{"memory=2g", "memory=1g", "memory-swap=-1", "cpu-shares=512", "cpu-period=100000",
+                                                   "cpu-quota=5000", "cpuset-cpus=0-1", "cpuset-mems=0"});
+}
