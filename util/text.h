@@ -21,8 +21,10 @@ std::string replace_all(std::string_view text, std::string_view from, std::strin
 /// tie; nullopt when none is near or one is equal.
 std::optional<std::string> suggest(std::string_view word, std::span<const std::string> candidates);
 
-/// 1234567 -> "1.23MB" (decimal units, as docker prints sizes).
-std::string human_size(std::uint64_t bytes);
+/// 1234567 -> "1.23MB" (decimal units, as docker prints sizes: go-units HumanSizeWithPrecision).
+std::string human_size(std::uint64_t bytes, int digits = 3);
+/// Nanoseconds -> "Less than a second", "About a minute", "8 days" (go-units HumanDuration).
+std::string human_duration(std::int64_t nanoseconds);
 /// "64m", "1g", "512k", "1024", "1.5GB" -> bytes (binary units, go-units RAMInBytes). nullopt if malformed.
 std::optional<std::uint64_t> parse_size(std::string_view text);
 /// Go duration text "1m30s", "100ms" -> nanoseconds; nullopt if malformed.

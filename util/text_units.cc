@@ -107,17 +107,35 @@ std::string with_fraction(std::uint64_t value, std::uint64_t unit) {
 
 }  // namespace
 
-std::string human_size(std::uint64_t bytes) {
+std::string human_size(std::uint64_t bytes, int digits) {
   constexpr std::array<std::string_view, 7> kUnits = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
   double value = static_cast<double>(bytes);
   std::size_t unit = 0;
   // Rounding to three digits may reach the next unit, hence 999.5 and not 1000.
-  while (value >= 999.5 && unit + 1 < kUnits.size()) {
+  const double limit = digits == 3 ? 999.5 : 1000;
+  while (value >= limit && unit + 1 < kUnits.size()) {
     value /= 1000;
     ++unit;
   }
   if (unit == 0) return fmt::format("{}B", bytes);
-  return fmt::format("{:.3g}{}", value, kUnits[unit]);
+  return fmt::format("{:.{}g}{}", value, digits, kUnits[unit]);
+}
+
+std::string human_duration(std::int64_t nanoseconds) {
+  const std::int64_t seconds = nanoseconds / static_cast<std::int64_t>(kSecond);
+  const std::int64_t minutes = seconds / 60;
+  const std::int64_t hours = (seconds + 1800) / 3600;
+  if (seconds < 1) return "Less than a second";
+  if (seconds == 1) return "1 second";
+  if (seconds < 60) return fmt::format("{} seconds", seconds);
+  if (minutes == 1) return "About a minute";
+  if (minutes < 60) return fmt::format("{} minutes", minutes);
+  if (hours == 1) return "About an hour";
+  if (hours < 48) return fmt::format("{} hours", hours);
+  if (hours < 24 * 7 * 2) return fmt::format("{} days", hours / 24);
+  if (hours < 24 * 30 * 2) return fmt::format("{} weeks", hours / 24 / 7);
+  if (hours < 24 * 365 * 2) return fmt::format("{} months", hours / 24 / 30);
+  return fmt::format("{} years", seconds / 3600 / 24 / 365);
 }
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {

@@ -37,6 +37,8 @@ TEST_CASE("a suggestion is the nearest candidate below distance three") {
 }
 
 TEST_CASE("sizes are shown with three digits and decimal units") {
+  CHECK(util::human_size(3192600, 4) == "3.193MB");
+  CHECK(util::human_size(20630, 4) == "20.63kB");
   CHECK(util::human_size(0) == "0B");
   CHECK(util::human_size(999) == "999B");
   CHECK(util::human_size(1000) == "1kB");
@@ -126,4 +128,14 @@ TEST_CASE("base64 goes both ways") {
     CAPTURE(bad);
     CHECK_FALSE(util::base64_decode(bad));
   }
+}
+
+TEST_CASE("durations for people, as docker prints them") {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const std::pair<std::int64_t, const char*> cases[] = {
+      {-5, "Less than a second"}, {0, "Less than a second"}, {1, "1 second"}, {59, "59 seconds"}, {60, "About a minute"},
+      {119, "About a minute"}, {120, "2 minutes"}, {3599, "59 minutes"}, {3600, "About an hour"}, {5400, "2 hours"},
+      {86400, "24 hours"}, {2 * 86400, "2 days"}, {8 * 86400, "8 days"}, {14 * 86400, "2 weeks"}, {60 * 86400, "2 months"},
+      {729 * 86400, "24 months"}, {730 * 86400, "2 years"}};
+  for (const auto& [seconds, text] : cases) CHECK(util::human_duration(seconds * kSecond) == text);
 }
