@@ -13,6 +13,7 @@
 #include "oci/platform.h"
 #include "oci/reference.h"
 #include "util/digest.h"
+#include "util/error.h"
 
 namespace builder {
 
