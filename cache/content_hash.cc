@@ -84,11 +84,16 @@ util::Digest content_digest(const Tree& tree, const PathSelection& selection, st
     });
     ends.push_back(items.size());
   }
-  util::parallel_for(items.size(), [&](std::size_t i) {
-    oci::LayerEntry& entry = items[i].entry;
-    if (!entry.is_file() || entry.content) return;
+  std::vector<oci::LayerEntry*> files;
+  std::uint64_t bytes = 0;
+  for (Item& found : items) {
+    if (!found.entry.is_file() || found.entry.content) continue;
+    files.push_back(&found.entry);
+    bytes += found.entry.size;
+  }
+  util::parallel_for(files.size(), bytes, [&](std::size_t i) {
     if (stop.stop_requested()) throw util::Cancelled();
-    entry.content = tree.content_digest(entry.path);
+    files[i]->content = tree.content_digest(files[i]->path);
   });
   util::Hasher hasher("content/1");
   std::size_t item = 0;

@@ -42,6 +42,7 @@ void copy_tree(const Tree& tree, const std::filesystem::path& directory, std::st
   LayerDirectoryWriter writer(directory, directory_form());
   std::vector<oci::LayerEntry*> files;
   std::vector<oci::LayerEntry*> links;
+  std::uint64_t bytes = 0;
   for (oci::LayerEntry& entry : entries) {
     if (!entry.is_file()) {
       oci::LayerEntry plain = entry;
@@ -54,8 +55,9 @@ void copy_tree(const Tree& tree, const std::filesystem::path& directory, std::st
     std::optional<oci::LayerEntry> target = entry.hard_link.empty() ? std::nullopt : tree.find(entry.hard_link);
     bool linked = target && target->is_file() && target->hard_link.empty() && target->content == entry.content;
     (linked ? links : files).push_back(&entry);
+    bytes += linked ? 0 : entry.size;
   }
-  util::parallel_for(files.size(), [&](std::size_t i) {
+  util::parallel_for(files.size(), bytes, [&](std::size_t i) {
     if (stop.stop_requested()) throw util::Cancelled();
     std::unique_ptr<util::Reader> content = tree.open(files[i]->path);
     writer.write_file(*files[i], *content);

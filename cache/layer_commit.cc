@@ -85,7 +85,7 @@ void for_each_file(Entries& entries, std::stop_token stop, F&& f) {
   for (oci::LayerEntry& entry : entries) {
     if (is_content(entry)) files.push_back(&entry);
   }
-  util::parallel_for(files.size(), [&](std::size_t i) {
+  util::parallel_for(files.size(), content_size(entries), [&](std::size_t i) {
     if (stop.stop_requested()) throw util::Cancelled();
     f(*files[i]);
   });

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <stop_token>
 
@@ -11,8 +12,8 @@ namespace util {
 void for_each_parallel(std::size_t count, unsigned threads,
                        const std::function<void(std::size_t, std::stop_token)>& work, std::stop_token stop);
 
-/// Calls `f(i)` for every i below `count` on all cores. Made for many small pieces: other threads come in only when the
-/// caller's first pieces have taken longer than starting them. The first failure is thrown here, the rest not started.
-void parallel_for(std::size_t count, const std::function<void(std::size_t)>& f);
+/// Calls `f(i)` for every i below `count`, each about a file, on all cores; by the caller alone when `bytes`, the size of
+/// all files together, says that it is not worth a thread. The first failure is thrown here, the rest not started.
+void parallel_for(std::size_t count, std::uint64_t bytes, const std::function<void(std::size_t)>& f);
 
 }  // namespace util

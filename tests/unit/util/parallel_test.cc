@@ -49,26 +49,29 @@ TEST_CASE("a stop request reaches the work") {
 TEST_CASE("a loop calls its body once for every number, short or long") {
   for (std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{20000}}) {
     std::vector<std::atomic<int>> calls(count);
-    parallel_for(count, [&](std::size_t i) { ++calls[i]; });
+    parallel_for(count, 0, [&](std::size_t i) { ++calls[i]; });
     CHECK(std::all_of(calls.begin(), calls.end(), [](const std::atomic<int>& n) { return n == 1; }));
   }
 }
 
-TEST_CASE("a loop of long pieces is shared by threads") {
+TEST_CASE("a loop over much is shared by threads, one over little is not") {
   if (std::thread::hardware_concurrency() < 2) return;
-  util::Sync<std::set<std::thread::id>> seen;
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  parallel_for(3, [&](std::size_t i) {
-    seen.lock()->insert(std::this_thread::get_id());
-    if (i == 0) return std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    while (seen.lock()->size() < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  });
-  CHECK(seen.lock()->size() > 1);
+  const auto threads_of = [](std::uint64_t bytes, std::size_t wanted) {
+    util::Sync<std::set<std::thread::id>> seen;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    parallel_for(4, bytes, [&](std::size_t) {
+      seen.lock()->insert(std::this_thread::get_id());
+      while (seen.lock()->size() < wanted && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    });
+    return seen.lock()->size();
+  };
+  CHECK(threads_of(1U << 20, 2) > 1);
+  CHECK(threads_of(100, 1) == 1);
 }
 
 TEST_CASE("a failure leaves a loop, and what was not started is not") {
   std::atomic<int> calls = 0;
-  CHECK_THROWS_WITH(parallel_for(100000,
+  CHECK_THROWS_WITH(parallel_for(100000, 0,
                                  [&](std::size_t i) {
                                    ++calls;
                                    if (i == 5) throw util::Error("broken");
