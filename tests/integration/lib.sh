@@ -70,6 +70,6 @@ in_podman() {
   sed -i 's/unlimited/1048576/g' "$WORK/podman/containers.conf"
   CONTAINERS_CONF=$WORK/podman/containers.conf unshare --mount sh -c \
     'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"' sh \
-    podman --root "$WORK/podman/root" --runroot "$WORK/podman/run" --storage-driver vfs --cgroup-manager cgroupfs "$@"
+    podman --root "$WORK/podman/root" --runroot "${PODMAN_RUN:-$WORK/podman/run}" --storage-driver vfs --cgroup-manager cgroupfs "$@"
 }
 run_in_podman() { in_podman run --rm --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --network host --cgroups disabled "$@"; }
