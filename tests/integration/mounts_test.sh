@@ -64,6 +64,33 @@ for mode in shared private locked; do
   seen=$(cat "$WORK/out/a" "$WORK/out/b" | paste -sd' ')
   case "$seen" in *$expected*) ;; *) fail "sharing=$mode: $seen" ;; esac
 done
+# private and locked differ in when and where: two directories at the same time, or one after the other. Each step waits for the
+# other one's mark outside of the cache, in vain where it is locked out.
+context apart <<'DOCKERFILE'
+FROM busybox AS a
+ARG MODE
+RUN --mount=type=cache,target=/meet,id=meet$MODE --mount=type=cache,target=/c,id=apart$MODE,sharing=$MODE \
+    touch /meet/a /c/from-a; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do test -e /meet/b && break; sleep 0.1; done; \
+    { test -e /meet/b && echo together || echo alone; ls /c; } > /a; rm -f /meet/a
+FROM busybox AS b
+ARG MODE
+RUN --mount=type=cache,target=/meet,id=meet$MODE --mount=type=cache,target=/c,id=apart$MODE,sharing=$MODE \
+    touch /meet/b /c/from-b; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do test -e /meet/a && break; sleep 0.1; done; \
+    { test -e /meet/a && echo together || echo alone; ls /c; } > /b; rm -f /meet/b
+FROM scratch
+COPY --from=a /a /
+COPY --from=b /b /
+DOCKERFILE
+for mode in private locked; do
+  out --jobs 4 --build-arg MODE=$mode
+  seen=$(cat "$WORK/out/a" "$WORK/out/b" | paste -sd' ')
+  case $mode in
+    private) case "$seen" in *together*) ;; *) fail "sharing=private waited: $seen" ;; esac
+             case "$seen" in *"from-a from-b"*) fail "sharing=private was one directory: $seen" ;; esac ;;
+    locked) case "$seen" in "alone "*alone*) ;; *) fail "sharing=locked did not wait: $seen" ;; esac
+            case "$seen" in *"from-a from-b"*) ;; *) fail "sharing=locked was two directories: $seen" ;; esac ;;
+  esac
+done
 
 # Here-documents.
 context heredoc <<'DOCKERFILE'
