@@ -9,6 +9,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "oci/credential_key.h"
 #include "oci/json_text.h"
 #include "util/error.h"
 #include "util/fd.h"
@@ -25,8 +26,6 @@ using nlohmann::json;
 
 constexpr std::chrono::minutes kHelperLifetime{5};
 constexpr size_t kMaxFile = 4u << 20;
-constexpr std::string_view kDockerHub = "docker.io";
-constexpr std::string_view kDockerHubKey = "https://index.docker.io/v1/";
 
 struct AuthFile {
   std::filesystem::path path;
@@ -49,27 +48,13 @@ std::vector<std::filesystem::path> default_files() {
   return files;
 }
 
-/// "https://host:port/v1/" -> "host:port".
-std::string host_of(std::string_view key) {
-  for (std::string_view scheme : {"https://", "http://"}) {
-    if (key.starts_with(scheme)) key.remove_prefix(scheme.size());
-  }
-  return std::string(key.substr(0, key.find('/')));
-}
-
-/// The names under which the credentials of a host are kept, the most usual first.
-std::vector<std::string> keys_of(const std::string& host) {
-  if (host == kDockerHub) return {std::string(kDockerHubKey), "docker.io", "index.docker.io", "registry-1.docker.io"};
-  return {host};
-}
-
 const json* find_auth(const json& auths, const std::vector<std::string>& keys) {
   for (const std::string& key : keys) {
     if (auto found = auths.find(key); found != auths.end()) return &*found;
   }
   for (const auto& item : auths.items()) {
     for (const std::string& key : keys) {
-      if (host_of(item.key()) == host_of(key)) return &item.value();
+      if (credential_host(item.key()) == credential_host(key)) return &item.value();
     }
   }
   return nullptr;
@@ -129,18 +114,10 @@ std::optional<Credential> ask_helper(const std::string& name, const std::string&
   return credential;
 }
 
-std::string helper_for(const JsonFields& file, const std::vector<std::string>& keys) {
-  auto helpers = file.text_map("credHelpers");
-  for (const std::string& key : keys) {
-    if (auto found = helpers.find(key); found != helpers.end()) return found->second;
-    if (auto found = helpers.find(host_of(key)); found != helpers.end()) return found->second;
-  }
-  return file.text("credsStore");
-}
-
 std::optional<Credential> find_in(const AuthFile& file, const std::vector<std::string>& keys) {
   JsonFields fields(file.value, fmt::format("`{}`", file.path.string()));
-  if (std::string helper = helper_for(fields, keys); !helper.empty()) {
+  std::string helper = credential_helper(fields.text_map("credHelpers"), fields.text("credsStore"), keys);
+  if (!helper.empty()) {
     if (auto credential = ask_helper(helper, keys.front())) return credential;
   }
   const json& auths = fields.member("auths");
@@ -170,7 +147,7 @@ struct CredentialStore::State {
     if (known != answers_.end() && Clock::now() - known->second.time < kHelperLifetime) return known->second.credential;
     std::optional<Credential> credential;
     for (const AuthFile& file : files_) {
-      credential = find_in(file, keys_of(host));
+      credential = find_in(file, credential_keys(host));
       if (credential) break;
     }
     answers_[host] = {credential, Clock::now()};
