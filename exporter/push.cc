@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -12,7 +13,6 @@
 #include "util/check.h"
 #include "util/error.h"
 #include "util/parallel.h"
-#include "util/stats.h"
 
 namespace exporter {
 namespace {
@@ -52,8 +52,13 @@ struct PushBlob {
 class Pusher {
  public:
   Pusher(const WrittenImage& image, const ExportRequest& request, ExportServices services, util::ProgressTask& task,
-         std::stop_token stop)
-      : image_(image), request_(request), services_(services), task_(task), stop_(std::move(stop)) {}
+         std::stop_token stop, const PushObserver& observer)
+      : image_(image),
+        request_(request),
+        services_(services),
+        task_(task),
+        stop_(std::move(stop)),
+        observer_(observer) {}
 
   void push_to(const oci::Reference& name);
 
@@ -61,7 +66,9 @@ class Pusher {
   std::vector<PushBlob> blobs() const;
   void push_blobs(const oci::Reference& repository);
   void push_blob(const oci::Reference& repository, const PushBlob& blob, const std::stop_token& stop);
-  bool mount(const oci::Reference& repository, const PushBlob& blob, const std::stop_token& stop);
+  void upload(const oci::Reference& repository, const PushBlob& blob, const std::stop_token& stop);
+  void tell(const PushBlob& blob, BlobOutcome outcome, const std::string& mounted_from = {}) const;
+  std::optional<std::string> mount(const oci::Reference& repository, const PushBlob& blob, const std::stop_token& stop);
   void push_manifest(const oci::Reference& name, const oci::Descriptor& descriptor);
 
   const WrittenImage& image_;
@@ -69,6 +76,7 @@ class Pusher {
   ExportServices services_;
   util::ProgressTask& task_;
   std::stop_token stop_;
+  const PushObserver& observer_;
   std::vector<oci::Reference> done_;  ///< repositories that have all blobs
 };
 
@@ -87,9 +95,9 @@ std::vector<PushBlob> Pusher::blobs() const {
   return blobs;
 }
 
-/// From where the layer was pulled, or from a repository that this image was pushed to before. A registry that cannot
-/// or may not do it is no reason to fail: then the bytes go over the line.
-bool Pusher::mount(const oci::Reference& repository, const PushBlob& blob, const std::stop_token& stop) {
+/// From where the layer was pulled, or from a repository that this image was pushed to before; returns which. A registry
+/// that cannot or may not do it is no reason to fail: then the bytes go over the line.
+std::optional<std::string> Pusher::mount(const oci::Reference& repository, const PushBlob& blob, const std::stop_token& stop) {
   std::set<std::string> sources;
   for (const oci::Reference& earlier : done_) {
     if (earlier.domain == repository.domain) sources.insert(earlier.repository);
@@ -101,17 +109,27 @@ bool Pusher::mount(const oci::Reference& repository, const PushBlob& blob, const
   sources.erase(repository.repository);
   for (const std::string& source : sources) {
     try {
-      if (services_.registry.mount_blob(repository, blob.descriptor.digest, source, stop)) return true;
+      if (services_.registry.mount_blob(repository, blob.descriptor.digest, source, stop)) return source;
     } catch (const oci::RegistryError& error) {
       if (error.kind() == oci::RegistryError::Kind::unreachable) throw;
     }
   }
-  return false;
+  return std::nullopt;
+}
+
+void Pusher::tell(const PushBlob& blob, BlobOutcome outcome, const std::string& mounted_from) const {
+  if (observer_) observer_(blob.descriptor, outcome, mounted_from);
 }
 
 void Pusher::push_blob(const oci::Reference& repository, const PushBlob& blob, const std::stop_token& stop) {
+  if (services_.registry.has_blob(repository, blob.descriptor.digest, stop)) return tell(blob, BlobOutcome::exists);
+  if (const auto source = mount(repository, blob, stop)) return tell(blob, BlobOutcome::mounted, *source);
+  upload(repository, blob, stop);
+  tell(blob, BlobOutcome::uploaded);
+}
+
+void Pusher::upload(const oci::Reference& repository, const PushBlob& blob, const std::stop_token& stop) {
   const util::Digest& digest = blob.descriptor.digest;
-  if (services_.registry.has_blob(repository, digest, stop) || mount(repository, blob, stop)) return;
   cache::ContentStore& content = services_.cache.content();
   if (!content.contains(digest)) {
     // Only now is it known that the bytes of a base layer are needed at all.
@@ -121,8 +139,6 @@ void Pusher::push_blob(const oci::Reference& repository, const PushBlob& blob, c
   TransferReport report(task_, "pushing " + digest.to_string());
   services_.registry.push_blob(
       repository, blob.descriptor, [&] { return content.open(digest); }, std::ref(report), stop);
-  static util::Counter& pushed = util::counter("bytes.pushed");
-  pushed.add(blob.descriptor.size);
 }
 
 void Pusher::push_blobs(const oci::Reference& repository) {
@@ -169,9 +185,9 @@ void check_push(const ExportRequest& request) {
 }
 
 void push_image(const WrittenImage& image, const ExportRequest& request, ExportServices services,
-                util::ProgressTask& task, std::stop_token stop) {
+                util::ProgressTask& task, std::stop_token stop, const PushObserver& observer) {
   check_push(request);
-  Pusher pusher(image, request, services, task, std::move(stop));
+  Pusher pusher(image, request, services, task, std::move(stop), observer);
   for (const oci::Reference& name : request.names) pusher.push_to(name);
 }
 

@@ -1,0 +1,218 @@
+#include "exporter/layout_writer.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "oci/image.h"
+#include "oci/image_layout.h"
+#include "oci/platform.h"
+#include "util/error.h"
+#include "util/fd.h"
+#include "util/fs.h"
+#include "util/json.h"
+#include "util/tar.h"
+#include "util/temp.h"
+
+namespace exporter {
+namespace {
+
+constexpr std::string_view kLayoutFile = R"({"imageLayoutVersion":"1.0.0"})";
+
+std::string blob_path(const util::Digest& digest) {
+  return fmt::format("blobs/{}/{}", digest.algorithm(), digest.hex());
+}
+
+/// One entry per name, or one without.
+void add_entries(const NamedImage& named, std::vector<oci::Descriptor>& entries) {
+  oci::Descriptor plain = named.image.descriptor;
+  // For the metadata file only.
+  plain.annotations.erase("config.digest");
+  if (named.names.empty()) entries.push_back(plain);
+  for (const oci::Reference& name : named.names) {
+    oci::Descriptor entry = plain;
+    entry.annotations[std::string(oci::kImageNameAnnotation)] = name.to_string();
+    if (!name.tag.empty()) entry.annotations[std::string(oci::kRefNameAnnotation)] = name.tag;
+    entries.push_back(std::move(entry));
+  }
+}
+
+const WrittenImage::Platform& shown_platform(const WrittenImage& image) {
+  const oci::Platform here = oci::Platform::local();
+  auto score = [&](const WrittenImage::Platform& platform) {
+    return platform.manifest.platform ? oci::match_score(here, platform.manifest.platform->normalized()) : 0;
+  };
+  return *std::max_element(image.platforms.begin(), image.platforms.end(),
+                           [&](const auto& a, const auto& b) { return score(a) < score(b); });
+}
+
+/// What `docker load` reads besides the layout: an entry per image, with all its names.
+std::string docker_manifest(std::span<const NamedImage> images) {
+  nlohmann::json entries = nlohmann::json::array();
+  for (const NamedImage& named : images) {
+    if (named.image.platforms.empty()) continue;
+    const WrittenImage::Platform& platform = shown_platform(named.image);
+    nlohmann::json layers = nlohmann::json::array();
+    for (const cache::LayerBlob& layer : platform.layers) layers.push_back(blob_path(layer.descriptor.digest));
+    nlohmann::json entry = {{"Config", blob_path(platform.config.digest)}, {"RepoTags", nullptr}, {"Layers", layers}};
+    auto known = std::find_if(entries.begin(), entries.end(), [&](const nlohmann::json& other) {
+      return other["Config"] == entry["Config"] && other["Layers"] == layers;
+    });
+    nlohmann::json& target = known == entries.end() ? entries.emplace_back(std::move(entry)) : *known;
+    for (const oci::Reference& name : named.names) target["RepoTags"].push_back(name.to_string());
+  }
+  return util::dump_json(entries);
+}
+
+void copy_bytes(util::Reader& from, util::Writer& to, const std::stop_token& stop) {
+  std::vector<std::byte> buffer(std::size_t{1} << 20);
+  while (std::size_t count = from.read(buffer)) {
+    if (stop.stop_requested()) throw util::Cancelled();
+    to.write(util::Bytes(buffer).first(count));
+  }
+}
+
+/// Archive members carry no time: the same image is the same archive.
+class ArchiveWriter {
+ public:
+  explicit ArchiveWriter(util::Writer& to) : tar_(to), content_(tar_) {}
+
+  void directory(const std::string& path) {
+    util::TarEntry entry;
+    entry.path = path;
+    entry.type = util::FileType::directory;
+    entry.mode = 0755;
+    tar_.add(entry);
+  }
+  void file(const std::string& path, std::uint64_t size, util::Reader& content, const std::stop_token& stop) {
+    util::TarEntry entry;
+    entry.path = path;
+    entry.mode = 0644;
+    entry.size = size;
+    tar_.add(entry);
+    copy_bytes(content, content_, stop);
+  }
+  void finish() { tar_.finish(); }
+
+ private:
+  class Content final : public util::Writer {
+   public:
+    explicit Content(util::TarWriter& tar) : tar_(tar) {}
+    void write(util::Bytes data) override { tar_.write(data); }
+
+   private:
+    util::TarWriter& tar_;
+  };
+
+  util::TarWriter tar_;
+  Content content_;
+};
+
+/// Blobs first, index.json last: whoever reads the directory meanwhile sees whole images only.
+void write_blobs(const Layout& layout, const std::filesystem::path& directory, const cache::ContentStore& content,
+                 const std::stop_token& stop) {
+  util::make_directories(directory / "blobs/sha256");
+  for (const auto& [path, digest] : layout.blobs) {
+    std::optional<util::FileStat> there = util::find_stat_at(AT_FDCWD, directory / path);
+    std::optional<cache::BlobInfo> info = content.find(digest);
+    if (there && info && there->type == util::FileType::regular && there->size == info->size) continue;
+    util::AtomicFile file(directory / path);
+    util::FdWriter writer(file.fd());
+    copy_bytes(*content.open(digest), writer, stop);
+    file.commit();
+  }
+}
+
+std::string name_of(const oci::Descriptor& entry) {
+  auto name = entry.annotations.find(std::string(oci::kImageNameAnnotation));
+  return name == entry.annotations.end() ? std::string() : name->second;
+}
+
+/// The entries of a layout that stays, with the new ones: the same name moves to the new image.
+std::string merge_index(const std::filesystem::path& file, const std::vector<oci::Descriptor>& entries) {
+  oci::ImageIndex index = oci::image_index_from_json(util::read_file(file));
+  for (const oci::Descriptor& entry : entries) {
+    std::erase_if(index.manifests, [&](const oci::Descriptor& old) {
+      std::string name = name_of(old);
+      return name == name_of(entry) && (!name.empty() || old.digest == entry.digest);
+    });
+    index.manifests.push_back(entry);
+  }
+  return oci::to_json_text(index);
+}
+
+void write_into(const Layout& layout, const std::filesystem::path& directory, const cache::ContentStore& content,
+                const std::stop_token& stop) {
+  // Two builds that add to one layout at the same time: the lock of the directory itself leaves no file behind.
+  util::Fd lock = util::open_file(directory, O_RDONLY | O_DIRECTORY);
+  while (::flock(lock.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) util::throw_errno(fmt::format("lock `{}`", directory.string()));
+  }
+  write_blobs(layout, directory, content, stop);
+  for (const auto& [path, text] : layout.documents) {
+    bool merge = path == "index.json" && std::filesystem::exists(directory / path);
+    util::write_file_atomically(directory / path, merge ? merge_index(directory / path, layout.entries) : text);
+  }
+}
+
+}  // namespace
+
+Layout make_layout(std::span<const NamedImage> images, bool docker) {
+  Layout layout;
+  auto add = [&](const util::Digest& digest) { layout.blobs.emplace(blob_path(digest), digest); };
+  for (const NamedImage& named : images) {
+    add(named.image.descriptor.digest);
+    for (const WrittenImage::Platform& platform : named.image.platforms) {
+      add(platform.manifest.digest);
+      add(platform.config.digest);
+      for (const cache::LayerBlob& layer : platform.layers) add(layer.descriptor.digest);
+    }
+    add_entries(named, layout.entries);
+  }
+  oci::ImageIndex index;
+  index.media_type = oci::kOciIndex;
+  index.manifests = layout.entries;
+  layout.documents["index.json"] = oci::to_json_text(index);
+  layout.documents["oci-layout"] = kLayoutFile;
+  if (docker) layout.documents["manifest.json"] = docker_manifest(images);
+  return layout;
+}
+
+void write_layout_archive(const Layout& layout, util::Writer& to, const cache::ContentStore& content,
+                          const std::stop_token& stop) {
+  ArchiveWriter archive(to);
+  archive.directory("blobs");
+  archive.directory("blobs/sha256");
+  for (const auto& [path, digest] : layout.blobs) {
+    std::optional<cache::BlobInfo> info = content.find(digest);
+    if (!info) throw util::Error(fmt::format("export blob `{}`: it is not in the cache", digest.to_string()));
+    archive.file(path, info->size, *content.open(digest), stop);
+  }
+  for (const auto& [path, text] : layout.documents) {
+    util::StringReader reader(text);
+    archive.file(path, text.size(), reader, stop);
+  }
+  archive.finish();
+}
+
+void write_layout_directory(const Layout& layout, const std::string& destination, const cache::ContentStore& content,
+                            const std::stop_token& stop) {
+  std::filesystem::path path = std::filesystem::absolute(destination).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  if (std::filesystem::exists(path)) return write_into(layout, path, content, stop);
+  util::make_directories(path.parent_path());
+  util::TempDir temporary(path.parent_path(), ".tmp-");
+  write_into(layout, temporary.path(), content, stop);
+  std::filesystem::permissions(temporary.path(), std::filesystem::perms(0755));
+  if (::rename(temporary.path().c_str(), path.c_str()) != 0)
+    util::throw_errno(fmt::format("create `{}`", path.string()));
+  (void)temporary.release();
+}
+
+}  // namespace exporter
