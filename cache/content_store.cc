@@ -159,6 +159,14 @@ BlobInfo ContentStore::put(std::string_view bytes) const {
   return writer.commit();
 }
 
+void ContentStore::adopt(const std::filesystem::path& file, const util::Digest& digest) const {
+  if (::chmod(file.c_str(), 0644) != 0) util::throw_errno(fmt::format("store blob `{}`", digest.to_string()));
+  util::sync_path(file);
+  const std::filesystem::path target = path(digest);
+  util::make_directories(target.parent_path());
+  if (::rename(file.c_str(), target.c_str()) != 0) util::throw_errno(fmt::format("store blob `{}`", digest.to_string()));
+}
+
 void ContentStore::remove(const util::Digest& digest) const {
   if (::unlink(path(digest).c_str()) != 0 && errno != ENOENT) {
     util::throw_errno(fmt::format("delete blob `{}`", digest.to_string()));

@@ -50,6 +50,8 @@ class ContentStore {
   BlobWriter create(std::optional<util::Digest> expected = {}) const;
   /// Stores bytes; returns their digest.
   BlobInfo put(std::string_view bytes) const;
+  /// Takes over a finished file of the store's file system, whose digest the caller has computed.
+  void adopt(const std::filesystem::path& file, const util::Digest& digest) const;
   void remove(const util::Digest& digest) const;
 
  private:

@@ -66,12 +66,27 @@ void change_index(const std::filesystem::path& layout, F&& change) {
   util::write_file_atomically(layout / "index.json", oci::to_json_text(index));
 }
 
+/// Without the digest, unless that is all there is.
 std::string full_name(const oci::Reference& name) {
   oci::Reference plain = name;
-  plain.digest = {};
-  if (plain.tag.empty())
-    throw util::Error(fmt::format("name an image `{}`: a name with a digest needs a tag", name.to_string()));
+  if (!plain.tag.empty()) plain.digest = {};
   return plain.to_string();
+}
+
+/// Gives the image the name, taking it from the one that had it.
+bool set_name(oci::ImageIndex& index, const std::string& name, const oci::Descriptor& image) {
+  auto named = std::find_if(index.manifests.begin(), index.manifests.end(),
+                            [&](const oci::Descriptor& entry) { return name_of(entry) == name; });
+  if (named != index.manifests.end() && named->digest == image.digest) return false;
+  take_name(index, name);
+  std::erase_if(index.manifests, [&](const oci::Descriptor& entry) {
+    return entry.digest == image.digest && name_of(entry).empty();
+  });
+  oci::Descriptor entry = image;
+  entry.annotations[std::string(oci::kImageNameAnnotation)] = name;
+  entry.annotations[std::string(oci::kRefNameAnnotation)] = name;
+  index.manifests.push_back(std::move(entry));
+  return true;
 }
 
 }  // namespace
@@ -80,21 +95,14 @@ ImageStore::ImageStore(std::filesystem::path layout, ContentStore& content)
     : layout_(std::move(layout)), content_(content) {}
 
 void ImageStore::tag(const oci::Reference& name, const oci::Descriptor& descriptor) {
-  std::string text = full_name(name);
-  change_index(layout_, [&](oci::ImageIndex& index) {
-    auto named = std::find_if(index.manifests.begin(), index.manifests.end(),
-                              [&](const oci::Descriptor& entry) { return name_of(entry) == text; });
-    if (named != index.manifests.end() && named->digest == descriptor.digest) return false;
-    take_name(index, text);
-    std::erase_if(index.manifests, [&](const oci::Descriptor& entry) {
-      return entry.digest == descriptor.digest && name_of(entry).empty();
-    });
-    oci::Descriptor entry = descriptor;
-    entry.annotations[std::string(oci::kImageNameAnnotation)] = text;
-    entry.annotations[std::string(oci::kRefNameAnnotation)] = text;
-    index.manifests.push_back(std::move(entry));
-    return true;
-  });
+  if (name.tag.empty())
+    throw util::Error(fmt::format("name an image `{}`: a name with a digest needs a tag", name.to_string()));
+  change_index(layout_, [&](oci::ImageIndex& index) { return set_name(index, full_name(name), descriptor); });
+}
+
+void ImageStore::name_by_digest(const oci::Reference& repository, const oci::Descriptor& descriptor) {
+  const oci::Reference name{repository.domain, repository.repository, {}, descriptor.digest};
+  change_index(layout_, [&](oci::ImageIndex& index) { return set_name(index, full_name(name), descriptor); });
 }
 
 void ImageStore::add_untagged(const oci::Descriptor& descriptor) {

@@ -12,7 +12,7 @@
 namespace cache {
 
 struct StoredImage {
-  std::string name;            ///< "docker.io/library/x:latest"; "" = untagged
+  std::string name;            ///< "docker.io/library/x:latest", "docker.io/library/x@sha256:…"; "" = untagged
   oci::Descriptor descriptor;  ///< manifest or index
 };
 
@@ -23,6 +23,8 @@ class ImageStore {
   ImageStore(std::filesystem::path layout, ContentStore& content);
   /// Gives `descriptor` the name, taking it from the image that had it (which stays, untagged).
   void tag(const oci::Reference& name, const oci::Descriptor& descriptor);
+  /// Names it by its own digest, "docker.io/library/x@sha256:…": it was pulled so.
+  void name_by_digest(const oci::Reference& repository, const oci::Descriptor& descriptor);
   /// Keeps an image without a name (`build` without -t).
   void add_untagged(const oci::Descriptor& descriptor);
   std::optional<oci::Descriptor> find(const oci::Reference& name);
