@@ -1,0 +1,10 @@
+#pragma once
+
+#include "tools/builder/command.h"
+
+namespace builder {
+
+/// `builder pull`
+Command pull_command();
+
+}  // namespace builder
