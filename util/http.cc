@@ -155,6 +155,7 @@ struct Transfer {
     response.body.append(data);
   }
   std::size_t give_body(std::span<std::byte> buffer) {
+    if (request.body_size == HttpRequest::kUnknownSize) return request.body_reader->read(buffer);
     std::uint64_t left = request.body_size - body_sent;
     if (left == 0) return 0;
     std::size_t count = request.body_reader->read(buffer.first(std::min<std::uint64_t>(buffer.size(), left)));
@@ -173,7 +174,8 @@ void set(CURL* easy, CURLoption option, T value) {
 void set_method(CURL* easy, const HttpRequest& request, const std::string& method) {
   if (request.body_reader != nullptr) {
     set(easy, CURLOPT_UPLOAD, 1L);
-    set(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body_size));
+    const bool known = request.body_size != HttpRequest::kUnknownSize;
+    set(easy, CURLOPT_INFILESIZE_LARGE, known ? static_cast<curl_off_t>(request.body_size) : curl_off_t{-1});
     set(easy, CURLOPT_READFUNCTION, &Transfer::on_upload);
     set(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
     set(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
@@ -323,7 +325,8 @@ struct HttpClient::State {
 HttpResponse HttpClient::State::perform_once(const HttpRequest& request, const std::string& url,
                                              const std::string& method, bool with_credentials, Writer* sink,
                                              const std::stop_token& stop) {
-  std::unique_ptr<Handle> handle = take(url_origin(url));
+  const std::string origin = request.unix_socket + url_origin(url);
+  std::unique_ptr<Handle> handle = take(origin);
   if (!handle->multi || !handle->easy) throw HttpError("start libcurl: not enough memory", false);
   CURL* easy = handle->easy.get();
   curl().easy_reset(easy);
@@ -343,7 +346,12 @@ HttpResponse HttpClient::State::perform_once(const HttpRequest& request, const s
   set(easy, CURLOPT_READDATA, &transfer);
   set_method(easy, request, method);
   set_tls(easy, request);
-  set_proxy(easy, url);
+  if (request.unix_socket.empty()) {
+    set_proxy(easy, url);
+  } else {
+    set(easy, CURLOPT_PROXY, "");
+    set(easy, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
+  }
   set_timeouts(easy, request);
   auto headers = header_list(request, with_credentials);
   set(easy, CURLOPT_HTTPHEADER, headers.get());
@@ -360,7 +368,7 @@ HttpResponse HttpClient::State::perform_once(const HttpRequest& request, const s
   }
   transfer.response.status = static_cast<int>(transfer.status());
   transfer.response.final_url = display_url(url);
-  handle->origin = url_origin(url);
+  handle->origin = origin;
   // The handle must not keep pointers into this frame.
   curl().easy_reset(easy);
   give_back(std::move(handle));

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,12 +17,16 @@
 namespace util {
 
 struct HttpRequest {
+  /// As `body_size`: it is not known, the body goes in chunks.
+  static constexpr std::uint64_t kUnknownSize = std::numeric_limits<std::uint64_t>::max();
+
   std::string method = "GET";
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;                              ///< for POST/PUT of small things
   Reader* body_reader = nullptr;                 ///< streamed upload (with `body_size`)
   std::uint64_t body_size = 0;
+  std::string unix_socket;                       ///< path of a socket to connect to instead of the URL's host
   bool follow_redirects = true;                  ///< Authorization is not sent to another host
   bool verify_tls = true;
   std::string ca_file;                           ///< PEM bundle, empty = system

@@ -139,7 +139,9 @@ class Command {
     Pipe output = open_high_pipe();
     Pipe error = open_high_pipe();
     SpawnSettings settings;
-    if (unwritten_.empty()) {
+    if (options_.input_fd >= 0) {
+      ::posix_spawn_file_actions_adddup2(&settings.actions, options_.input_fd, 0);
+    } else if (unwritten_.empty()) {
       ::posix_spawn_file_actions_addopen(&settings.actions, 0, "/dev/null", O_RDONLY, 0);
     } else {
       input = open_high_pipe();

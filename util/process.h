@@ -32,6 +32,7 @@ struct CommandOptions {
   std::optional<std::vector<std::string>> environment;   ///< "K=V"; nullopt = inherited
   std::string working_directory;                         ///< empty = inherited
   std::string input;                                     ///< standard input
+  int input_fd = -1;                                     ///< standard input instead of `input`; borrowed
 };
 
 /// Runs a program to its end and captures both outputs (tools such as git, newuidmap, credential

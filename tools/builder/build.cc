@@ -28,6 +28,8 @@
 #include "tools/builder/result_files.h"
 #include "tools/builder/run_options.h"
 #include "tools/builder/usage_error.h"
+#include "tools/images/engine.h"
+#include "tools/images/load_into_engine.h"
 #include "tools/progress/display.h"
 #include "util/log.h"
 #include "util/scope_exit.h"
@@ -205,6 +207,16 @@ std::vector<Output> prepare_outputs(const BuildOptions& options, const dockerfil
   return outputs;
 }
 
+/// --load: the image that went into the local store.
+void hand_over(Engine& engine, const std::vector<Output>& outputs, const std::vector<exporter::ExportReport>& reports,
+               Machine& machine, util::ProgressSink& progress, const std::stop_token& stop) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const exporter::ExportRequest& request = outputs[i].request;
+    if (request.output.type != "image" || !reports[i].descriptor) continue;
+    return load_into_engine(engine, *reports[i].descriptor, request.names, machine.cache, progress, stop);
+  }
+}
+
 ops::OpServices make_services(const BuildOptions& options, executor::ResourceLimits limits, Machine& machine, const std::vector<llb::VertexRef>& roots,
                               const std::vector<exporter::OutputSpec>& outputs, const dockerfile::FrontendRequest& request) {
   ops::OpServices services{machine.cache.layers(), machine.cache.snapshots(), machine.cache.mounts(), {}, machine.sandbox,
@@ -243,6 +255,7 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
   std::vector<dockerfile::Warning> warnings;
   const dockerfile::Dockerfile parsed = load_definition(context, display, warnings);
   const dockerfile::FrontendRequest request = make_frontend_request(options, context);
+  const std::unique_ptr<Engine> engine = options.load ? find_engine() : nullptr;
   std::vector<Output> outputs = prepare_outputs(options, request, {machine.cache, machine.registry, display});
   const dockerfile::FrontendResult frontend = lower(parsed, request, machine.images, std::move(warnings), display);
 
@@ -266,6 +279,7 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
     output.request.images = images_of(frontend, solved);
     reports.push_back(output.exporter->run(output.request, stop));
   }
+  if (engine) hand_over(*engine, outputs, reports, machine, display, stop);
   write_result_files(options, reports);
 }
 

@@ -24,7 +24,7 @@ struct KnownFlag {
 constexpr std::array kNotYet = {
     KnownFlag{"--attest", true},      KnownFlag{"--provenance", true}, KnownFlag{"--sbom", true},
     KnownFlag{"--cache-from", true},  KnownFlag{"--cache-to", true},   KnownFlag{"--policy", true},
-    KnownFlag{"--source-policy-file", true}, KnownFlag{"--load", false},
+    KnownFlag{"--source-policy-file", true},
 };
 /// Flags that mean nothing to a builder without a daemon; accepted so that scripts keep working.
 constexpr std::array kIgnored = {
@@ -58,6 +58,7 @@ void add_build_options(CLI::App& app, BuildOptions& o) {
   add_list(app, "-o,--output", o.outputs, "Where the result goes: type=image|oci|docker|tar|local|registry|cacheonly,…",
            "SPEC");
   app.add_flag("--push", o.push, "Push the image: short for --output=type=registry");
+  app.add_flag("--load", o.load, "Hand the image to the Docker engine or podman of this machine, too");
   app.add_flag("--no-cache", o.no_cache, "Run every step again");
   add_list(app, "--no-cache-filter", o.no_cache_filter, "Run the steps of these stages again", "STAGE")->delimiter(',');
   app.add_flag("--pull", o.pull, "Ask the registry for newer base images");

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "tools/builder/usage_error.h"
@@ -166,7 +167,10 @@ std::vector<exporter::OutputSpec> parse_outputs(const BuildOptions& options) {
     }
   }
   if (options.push) outputs.push_back(exporter::parse_output("type=registry"));
-  if (outputs.empty()) outputs.push_back(exporter::parse_output("type=image"));
+  const auto is_image = [](const exporter::OutputSpec& output) { return output.type == "image"; };
+  // What goes into an engine goes through the local store.
+  const bool needs_image = options.load && std::ranges::none_of(outputs, is_image);
+  if (outputs.empty() || needs_image) outputs.push_back(exporter::parse_output("type=image"));
   for (const std::string& text : options.annotations) {
     auto [name, value] = key_value(text);
     if (!value) throw UsageError(fmt::format("--annotation `{}`: must be KEY=VALUE", text));
