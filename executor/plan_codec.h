@@ -9,7 +9,8 @@
 
 namespace executor {
 
-/// The plan as MessagePack (the JSON data model, but strings are bytes: paths and variables need not be UTF-8).
+/// The plan as bytes for the init, which is this very program: every RUN waits for the decoding, so there are neither
+/// names nor versions in them.
 std::string encode_plan(const SandboxPlan& plan);
 /// The reverse. Throws util::Error when the bytes are not such a plan.
 SandboxPlan decode_plan(std::string_view bytes);
