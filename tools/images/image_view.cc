@@ -223,6 +223,21 @@ FoundImage ImageView::find(std::string_view argument) const {
                       "one of: " + util::join(candidates, ", "));
 }
 
+const PlatformImage& ImageView::find_platform(std::string_view argument, const std::string& wanted) const {
+  const LocalImage& image = *find(argument).image;
+  if (!image.damage.empty()) {
+    throw util::Error(fmt::format("read image `{}`: {}", argument, image.damage), "pull or build it again, or remove it with `builder rmi`");
+  }
+  const PlatformImage* platform = wanted.empty() ? image.platform() : image.platform(oci::Platform::parse(wanted));
+  if (platform != nullptr) return *platform;
+  std::vector<std::string> present;
+  for (const PlatformImage& one : image.platforms) {
+    if (one.present && !one.attestation) present.push_back(one.platform.to_string());
+  }
+  throw util::Error(fmt::format("image `{}` is not here for {}", argument, wanted.empty() ? "any platform" : "platform " + wanted),
+                    present.empty() ? "pull it" : "here is: " + util::join(present, ", "));
+}
+
 void ImageView::throw_not_found(std::string_view argument) const {
   const auto name = parse_name(argument);
   std::vector<std::string> familiar_names, same_repository;

@@ -75,6 +75,10 @@ class ImageView {
   /// images and platform manifests count as ids too. Throws ImageNotFound; for a prefix of several ids it names them.
   FoundImage find(std::string_view argument) const;
 
+  /// The platform of an image that `inspect`, `history`, … are about: `wanted` ("linux/arm64") if it is not empty, else the chosen one.
+  /// Throws ImageNotFound, and util::Error when the image is damaged or that platform is not here.
+  const PlatformImage& find_platform(std::string_view argument, const std::string& wanted) const;
+
   /// All images with that id (see LocalImage::id).
   std::vector<const LocalImage*> with_id(const util::Digest& id) const;
 

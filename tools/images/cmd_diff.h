@@ -1,0 +1,10 @@
+#pragma once
+
+#include "tools/builder/command.h"
+
+namespace builder {
+
+/// `diff`, `image diff`.
+Command diff_command();
+
+}  // namespace builder

@@ -1,0 +1,122 @@
+#include "tools/images/image_rows.h"
+
+#include <ctime>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "tools/format/table.h"
+#include "util/text.h"
+#include "util/time.h"
+
+namespace builder {
+namespace {
+
+constexpr const char* kNone = "<none>";
+
+struct Name {
+  std::string repository = kNone;
+  std::string tag = kNone;
+};
+
+Name split_name(const std::string& name) {
+  if (name.empty()) return {};
+  try {
+    const oci::Reference reference = oci::Reference::parse(name);
+    const std::string full = reference.familiar(), tag = ":" + reference.tag;
+    return {full.ends_with(tag) ? full.substr(0, full.size() - tag.size()) : full, reference.tag};
+  } catch (const util::Error&) {
+    return {name, kNone};  // another tool's idea of a name
+  }
+}
+
+/// "2026-11-21 15:33:31 +0000 UTC".
+std::string go_time(std::int64_t nanoseconds) {
+  const std::time_t seconds = nanoseconds / 1'000'000'000;
+  std::tm parts = {};
+  ::gmtime_r(&seconds, &parts);
+  char text[64];
+  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S +0000 UTC", &parts));
+}
+
+nlohmann::ordered_json row(const LocalImage& image, const std::string& name, std::uint64_t size, bool digests, bool no_trunc) {
+  const auto [repository, tag] = split_name(name);
+  return {{"Containers", "N/A"},
+          {"CreatedAt", image.created == 0 ? "N/A" : go_time(image.created)},
+          {"CreatedSince", time_ago(image.created)},
+          {"Digest", digests ? image.descriptor.digest.to_string() : kNone},
+          {"ID", shown_id(image.id(), no_trunc)},
+          {"Repository", repository},
+          {"SharedSize", "N/A"},
+          {"Size", util::human_size(size)},
+          {"Tag", tag},
+          {"UniqueSize", "N/A"},
+          {"VirtualSize", util::human_size(size, 4)}};
+}
+
+std::vector<std::string> shown_names(const LocalImage& image, const ImageFilter& filter) {
+  if (image.names.empty()) return {""};
+  std::vector<std::string> names;
+  std::ranges::copy_if(image.names, std::back_inserter(names), [&](const std::string& name) { return filter.accepts_name(name); });
+  return names;
+}
+
+}  // namespace
+
+const std::map<std::string, std::string>& image_headings() {
+  static const std::map<std::string, std::string> headings = {
+      {"ID", "IMAGE ID"},           {"Repository", "REPOSITORY"},   {"Tag", "TAG"},
+      {"Digest", "DIGEST"},         {"CreatedSince", "CREATED"},    {"CreatedAt", "CREATED AT"},
+      {"Size", "SIZE"},             {"Containers", "CONTAINERS"},   {"VirtualSize", "SIZE"},
+      {"SharedSize", "SHARED SIZE"}, {"UniqueSize", "UNIQUE SIZE"}};
+  return headings;
+}
+
+std::string time_ago(std::int64_t created) {
+  if (created == 0) return "N/A";
+  return util::human_duration(std::max<std::int64_t>(util::now_nanoseconds() - created, 0)) + " ago";
+}
+
+std::string shown_id(const util::Digest& id, bool no_trunc) { return no_trunc ? id.to_string() : id.short_hex(); }
+
+std::vector<nlohmann::ordered_json> image_rows(const ImageView& view, const ImageFilter& filter, bool digests, bool no_trunc) {
+  std::vector<nlohmann::ordered_json> rows;
+  for (const LocalImage& image : view.images()) {
+    if (!filter.accepts(image)) continue;
+    const std::vector<std::string> names = shown_names(image, filter);
+    if (names.empty()) continue;
+    const std::uint64_t size = view.size(image);
+    for (const std::string& name : names) rows.push_back(row(image, name, size, digests, no_trunc));
+  }
+  return rows;
+}
+
+std::string image_tree(const ImageView& view, const ImageFilter& filter, bool no_trunc) {
+  std::string text = "IMAGE\tID\tSIZE\tPACKED\n";
+  for (const LocalImage& image : view.images()) {
+    std::vector<std::string> names = shown_names(image, filter);
+    if (!filter.accepts(image) || names.empty()) continue;
+    for (std::size_t i = 0; i + 1 < names.size(); ++i) text += split_name(names[i]).repository + ":" + split_name(names[i]).tag + "\t\t\t\n";
+    const Name last = split_name(names.back());
+    text += (names.back().empty() ? std::string("<untagged>") : last.repository + ":" + last.tag) + "\t" + shown_id(image.id(), no_trunc);
+    text += "\t" + util::human_size(view.size(image)) + "\t\n";
+    std::vector<const PlatformImage*> platforms;
+    for (const PlatformImage& platform : image.platforms) {
+      if (!platform.attestation) platforms.push_back(&platform);
+    }
+    for (const PlatformImage* platform : platforms) {
+      text += (platform == platforms.back() ? "└─ " : "├─ ") + platform->platform.to_string() + "\t";
+      if (!platform->present) {
+        text += shown_id(platform->manifest.digest, no_trunc) + "\tnot here\t\n";
+        continue;
+      }
+      std::uint64_t size = 0, packed = 0;
+      for (const std::uint64_t layer : view.layer_sizes(*platform)) size += layer;
+      for (const oci::Descriptor& layer : platform->layers) packed += static_cast<std::uint64_t>(std::max<std::int64_t>(layer.size, 0));
+      text += shown_id(platform->config.digest, no_trunc) + "\t" + util::human_size(size) + "\t" + util::human_size(packed) + "\n";
+    }
+  }
+  return format::align_columns(text);
+}
+
+}  // namespace builder
