@@ -9,9 +9,10 @@ namespace {
 
 constexpr std::string_view kRule = "--------------------\n";
 
+/// What follows the last line feed is a line too, as in BuildKit: an empty one, mostly.
 std::vector<std::string_view> lines_of(std::string_view text) {
   std::vector<std::string_view> lines;
-  while (!text.empty()) {
+  for (;;) {
     const auto end = text.find('\n');
     std::string_view line = text.substr(0, end);
     if (line.ends_with('\r')) line.remove_suffix(1);

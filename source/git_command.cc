@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -51,14 +52,30 @@ std::string base64(std::string_view text) {
   return result;
 }
 
+/// What git and ssh always say, whatever the cause.
+constexpr std::string_view kNoise[] = {"hint:", "Warning: Permanently added", "Please make sure you have the correct access rights",
+                                       "and the repository exists."};
+
 std::string last_lines(const std::string& text) {
   std::vector<std::string> lines;
   for (const std::string& line : util::split(text, '\n')) {
     const std::string_view trimmed = util::trim(line);
-    if (!trimmed.empty() && !trimmed.starts_with("hint:")) lines.emplace_back(trimmed);
+    const bool noise = std::any_of(std::begin(kNoise), std::end(kNoise), [&](std::string_view begin) { return trimmed.starts_with(begin); });
+    if (!trimmed.empty() && !noise) lines.emplace_back(trimmed);
   }
   if (lines.size() > kShownLines) lines.erase(lines.begin(), lines.end() - kShownLines);
   return util::join(lines, "; ");
+}
+
+/// What to do about what git said.
+std::string hint_for(const std::string& error) {
+  if (error.find("Permission denied (publickey") != std::string::npos) {
+    return "give an agent or a key that the server knows: --ssh default, or --ssh default=KEY";
+  }
+  if (error.find("could not read Username") != std::string::npos || error.find("Authentication failed") != std::string::npos) {
+    return "give a token: --secret id=GIT_AUTH_TOKEN,src=FILE";
+  }
+  return {};
 }
 
 }  // namespace
@@ -77,8 +94,8 @@ GitCommand::GitCommand(const std::string& remote, const SecretLookup& secrets, c
   }
   // A host that is not known yet is believed once, and must be the same ever after.
   environment_.push_back(
-      fmt::format("GIT_SSH_COMMAND=ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=accept-new "
-                  "-o UserKnownHostsFile='{}'",
+      fmt::format("GIT_SSH_COMMAND=ssh -F /dev/null -o BatchMode=yes -o IdentityFile=none "
+                  "-o StrictHostKeyChecking=accept-new -o UserKnownHostsFile='{}'",
                   known_hosts.string()));
   if (!ssh_agent.empty()) environment_.push_back("SSH_AUTH_SOCK=" + ssh_agent);
   set("core.hooksPath", "/dev/null");
@@ -151,7 +168,9 @@ GitCommand::Outcome GitCommand::try_run(const std::vector<std::string>& argument
 std::string GitCommand::run(const std::vector<std::string>& arguments, const std::filesystem::path& directory,
                             std::stop_token stop) const {
   Outcome outcome = try_run(arguments, directory, std::move(stop));
-  if (!outcome.success) throw util::Error(fmt::format("git {}: {}", arguments.front(), outcome.error));
+  if (!outcome.success) {
+    throw util::Error(fmt::format("git {}: {}", arguments.front(), outcome.error), hint_for(outcome.error));
+  }
   return std::move(outcome.output);
 }
 

@@ -145,6 +145,14 @@ cache::Result GitSource::fetch(const llb::SourceOp& op, const Pin&, util::Progre
   return result;
 }
 
+std::int64_t GitSource::commit_time(const llb::GitSource& op, std::stop_token stop) {
+  pin(op, nullptr, stop);  // the commit that is demanded, and the directory to keep it in
+  const GitCommand git = state_->command(op);
+  return util::with_context(fmt::format("git repository `{}`", git.remote()), [&] {
+    return state_->checkout(git, op, state_->commit_of(git, op, stop), stop).commit_time;
+  });
+}
+
 void GitSource::save() noexcept {
   for (auto& [path, stats] : *state_->stats.lock()) stats->save();
 }

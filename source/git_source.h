@@ -32,6 +32,8 @@ class GitSource final : public Source {
 
   Pin pin(const llb::SourceOp& op, util::ProgressTask* task, std::stop_token stop) override;
   cache::Result fetch(const llb::SourceOp& op, const Pin& pin, util::ProgressTask* task, std::stop_token stop) override;
+  /// When the commit was made, in seconds since 1970. Throws util::Error, Cancelled.
+  std::int64_t commit_time(const llb::GitSource& op, std::stop_token stop);
   /// Remembers digests of files for later builds; call once at the end.
   void save() noexcept;
 

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <map>
 
 #include "cache/tree.h"
+#include "oci/registry_session.h"
 #include "source/http_facts.h"
 #include "util/error.h"
 #include "util/http.h"
@@ -16,6 +18,7 @@ namespace source {
 namespace {
 
 constexpr std::uint32_t kDefaultMode = 0600;
+constexpr std::chrono::milliseconds kRetryDelay{200};
 constexpr std::uint64_t kReportEvery = 1 << 20;
 
 /// One file at the top, whose bytes are in the content store.
@@ -124,6 +127,8 @@ struct HttpSource::State {
   HttpFact load_once(const llb::HttpSource& op, util::ProgressTask* task, const std::stop_token& stop);
   HttpFact download(const llb::HttpSource& op, const std::optional<HttpFact>& known, util::ProgressTask* task,
                     const std::stop_token& stop);
+  std::optional<HttpFact> try_download(const llb::HttpSource& op, const std::optional<HttpFact>& known,
+                                       oci::RetryPolicy& retry, util::ProgressTask* task, const std::stop_token& stop);
   util::HttpRequest request(const std::string& method, const std::string& url, const std::optional<HttpFact>& known);
   bool is_unchanged(const std::string& url, const HttpFact& known, const std::stop_token& stop);
 };
@@ -191,8 +196,23 @@ bool HttpSource::State::is_unchanged(const std::string& url, const HttpFact& kno
   }
 }
 
+/// Like a registry's answers: what may be different the next time is asked for again, from the beginning.
 HttpFact HttpSource::State::download(const llb::HttpSource& op, const std::optional<HttpFact>& known,
                                      util::ProgressTask* task, const std::stop_token& stop) {
+  oci::RetryPolicy retry(kRetryDelay, stop);
+  for (;;) {
+    try {
+      if (std::optional<HttpFact> fact = try_download(op, known, retry, task, stop)) return *fact;
+    } catch (const util::HttpError& fault) {
+      if (!retry.after(fault)) throw;
+    }
+  }
+}
+
+/// nullopt: try again.
+std::optional<HttpFact> HttpSource::State::try_download(const llb::HttpSource& op, const std::optional<HttpFact>& known,
+                                                        oci::RetryPolicy& retry, util::ProgressTask* task,
+                                                        const std::stop_token& stop) {
   static util::Counter& count = util::counter("http.downloads");
   cache::BlobWriter blob = content.create();
   util::HashingWriter hash(blob);
@@ -200,6 +220,7 @@ HttpFact HttpSource::State::download(const llb::HttpSource& op, const std::optio
   const util::HttpResponse response = client.perform(request("GET", op.url, known), &sink, stop);
   if (known && response.status == 304 && known->confirmed_by(response)) return *known;
   if (response.status < 200 || response.status > 299) {
+    if (retry.after(response)) return std::nullopt;
     throw util::Error(fmt::format("the server answered with status {}", response.status),
                       status_hint(response.status, op.url));
   }
@@ -242,6 +263,10 @@ cache::Result HttpSource::fetch(const llb::SourceOp& op, const Pin&, util::Progr
   cache::Result result;
   result.tree = std::make_shared<FileTree>(state_->content, std::move(file));
   return result;
+}
+
+std::optional<std::int64_t> HttpSource::last_modified(const llb::HttpSource& op, std::stop_token stop) {
+  return parse_http_date(state_->load_once(op, nullptr, stop).last_modified);
 }
 
 llb::HttpSource HttpSource::adopt(const cache::BlobInfo& blob, const std::string& name) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -31,6 +32,9 @@ class HttpSource final : public Source {
 
   Pin pin(const llb::SourceOp& op, util::ProgressTask* task, std::stop_token stop) override;
   cache::Result fetch(const llb::SourceOp& op, const Pin& pin, util::ProgressTask* task, std::stop_token stop) override;
+
+  /// What Last-Modified says, in seconds since 1970; nullopt without it. Throws util::Error, Cancelled.
+  std::optional<std::int64_t> last_modified(const llb::HttpSource& op, std::stop_token stop);
 
   /// A source for bytes that are in the content store already, such as an archive from standard input: it is answered
   /// without a request.

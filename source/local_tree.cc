@@ -137,7 +137,10 @@ oci::LayerEntry LocalTree::entry(const std::string& path, const util::FileStat& 
   entry.type = stat.type == FileType::socket ? FileType::regular : stat.type;
   entry.mode = stat.mode;
   entry.mtime = stat.mtime;
-  if (stat.type == FileType::regular) entry.size = stat.size;
+  if (stat.type == FileType::regular) {
+    entry.size = stat.size;
+    if (stat.link_count > 1) entry.hard_link = other_name(path, stat);
+  }
   if (stat.type == FileType::char_device || stat.type == FileType::block_device) {
     entry.device_major = stat.rdev_major;
     entry.device_minor = stat.rdev_minor;
@@ -151,6 +154,13 @@ oci::LayerEntry LocalTree::entry(const std::string& path, const util::FileStat& 
     entry.link_target = *target;
   }
   return entry;
+}
+
+/// The name by which the names of one file are recognised; empty for that one itself.
+std::string LocalTree::other_name(const std::string& path, const util::FileStat& stat) const {
+  auto names = first_names_.lock();
+  const std::string& first = names->try_emplace({stat.device, stat.inode}, path).first->second;
+  return first == path ? std::string() : first;
 }
 
 std::optional<oci::LayerEntry> LocalTree::find(const std::string& path) const {

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "cache/stat_cache.h"
@@ -14,6 +17,7 @@
 #include "util/fd.h"
 #include "util/fs.h"
 #include "util/pattern.h"
+#include "util/sync.h"
 
 namespace source {
 
@@ -62,6 +66,7 @@ class LocalTree final : public cache::Tree {
   oci::LayerEntry entry(const std::string& path, const util::FileStat& stat) const;
   util::Fd open_path(const std::string& path, int flags) const;
   util::Digest hash(const std::string& path) const;
+  std::string other_name(const std::string& path, const util::FileStat& stat) const;
 
   std::string name_;
   util::Fd root_;
@@ -69,6 +74,8 @@ class LocalTree final : public cache::Tree {
   bool filtered_ = false;
   std::shared_ptr<cache::StatCache> stats_;
   mutable std::array<Shard, 16> shards_;
+  /// Device and inode of files with several names -> the name that was asked for first.
+  mutable util::Sync<std::map<std::pair<std::uint64_t, std::uint64_t>, std::string>> first_names_{};
 };
 
 }  // namespace source

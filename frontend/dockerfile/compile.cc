@@ -10,6 +10,7 @@
 #include "frontend/dockerfile/compile_base.h"
 #include "frontend/dockerfile/compile_context.h"
 #include "frontend/dockerfile/parser.h"
+#include "frontend/dockerfile/source_date_epoch.h"
 #include "util/text.h"
 
 namespace dockerfile {
@@ -270,8 +271,10 @@ LintOptions lint_options(const Dockerfile& dockerfile, const FrontendRequest& re
   return parse_lint_options(given != request.build_args.end() ? given->second : dockerfile.check);
 }
 
-FrontendResult compile(const Dockerfile& dockerfile, const FrontendRequest& request, oci::ImageResolver& resolver,
+FrontendResult compile(const Dockerfile& dockerfile, const FrontendRequest& given, oci::ImageResolver& resolver,
                        std::vector<Warning>* found) {
+  const std::optional<FrontendRequest> dated = with_epoch_of_source(dockerfile, given);
+  const FrontendRequest& request = dated ? *dated : given;
   const LintOptions options = lint_options(dockerfile, request);
   std::vector<LintSink> sinks(request.platforms.size());
   std::vector<std::future<PlatformResult>> platforms;

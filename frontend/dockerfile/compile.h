@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -49,6 +50,9 @@ struct FrontendRequest {
   bool multi_platform = false;  ///< prefix step names with the platform
   /// `platforms` holds only the default: the result then has the platform that its base image says.
   bool implicit_platform = false;
+  /// Seconds since 1970 at which what a remote source holds was made, nullopt when it does not say; may block, and throws
+  /// util::Error. Asked only where SOURCE_DATE_EPOCH names such a source; null = none has a time.
+  std::function<std::optional<std::int64_t>(const llb::SourceOp&)> source_time;
   /// Without `target`, lower stages that the last one does not need, too (for what the linter finds in them).
   bool all_stages = false;
 };

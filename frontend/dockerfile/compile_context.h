@@ -82,8 +82,4 @@ void lower_maintainer(Step& step, const MaintainerInstruction& maintainer);
 void lower_healthcheck(Step& step, const HealthcheckInstruction& healthcheck);
 void lower_onbuild(Step& step, const OnbuildInstruction& onbuild);
 
-/// Value of SOURCE_DATE_EPOCH (build argument, else ARG before the first FROM). Throws DockerfileError.
-std::optional<std::int64_t> source_date_epoch(const Dockerfile& dockerfile, const FrontendRequest& request,
-                                              const GlobalScope& scope);
-
 }  // namespace dockerfile

@@ -92,6 +92,7 @@ Dockerfile:16
   15 |     RUN --mount=type=secret,id=token --mount=type=secret,id=other,env=O x
   16 | >>> MAINTAINER joe
   17 |     FROM mid
+  18 |     
 --------------------
 TEXT
 fails 1 --check .

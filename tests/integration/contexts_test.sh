@@ -35,3 +35,16 @@ check_equal "a link to the Dockerfile has its own ignore file" here "$(cat "$WOR
 # Lower case is found; a URL says what it is.
 mv Dockerfile dockerfile
 build --build-context named="$WORK/named" -o type=cacheonly .
+
+# Hard links in a context are links in the layer, within one source.
+context links <<'DOCKERFILE'
+FROM scratch
+COPY data /data/
+DOCKERFILE
+mkdir -p data/sub; echo x > data/one; ln data/one data/sub/two; ln data/one outside; echo x > data/copy
+build -o type=oci,dest=out.tar .
+layer=$(digests out.tar); tar -xOf out.tar "blobs/sha256/${layer#*:}" | tar -tvzf - > list
+check_equal "hard links of the context" 1 "$(grep -c ' link to data/one$' list)"
+build -o type=local,dest=out .
+check_equal "names of one file" "$(stat -c %i out/data/one)" "$(stat -c %i out/data/sub/two)"
+[ "$(stat -c %i out/data/one)" != "$(stat -c %i out/data/copy)" ] || fail "two files became one"

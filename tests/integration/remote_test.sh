@@ -143,6 +143,34 @@ fails 2 -f - - < "$web/ctx.tgz"
 head -c 100 "$web/ctx.tgz" > cut.tgz; fails 1 - < cut.tgz
 printf 'FROM scratch\n' | build -o type=tar,dest=out.tar -
 
+# --- SOURCE_DATE_EPOCH that names a source: a commit's time, Last-Modified, the newest time of an archive; a directory has none.
+created() { tar -xOf "$1" "blobs/sha256/$(tar -xOf "$1" index.json | jq -r '.manifests[0].digest' | cut -d: -f2)" | jq -r .config.digest |
+  cut -d: -f2 | { read -r config; tar -xOf "$1" "blobs/sha256/$config"; } | jq -r .created; }
+seconds() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
+build --build-arg SOURCE_DATE_EPOCH=context -o type=oci,dest=out.tar "$repository#v1"
+check_equal "created with a commit" "$(seconds "$(git --git-dir="$web/git/app.git" show -s --format=%ct v1^{commit})")" "$(created out.tar)"
+cp "$web/ctx.tgz" "$web/dated.tgz"; touch -d '2022-02-02 UTC' "$web/dated.tgz"
+build --build-arg SOURCE_DATE_EPOCH=context -o type=oci,dest=out.tar "$url/dated.tgz"
+check_equal "created with Last-Modified" 2022-02-02T00:00:00Z "$(created out.tar)"
+find ctx -exec touch -d '2021-01-01 UTC' {} +; touch -d '2021-03-03 UTC' ctx/nested/Other
+tar -C ctx -c . | build --build-arg SOURCE_DATE_EPOCH=context -o type=oci,dest=out.tar -
+check_equal "created with an archive's newest file" 2021-03-03T00:00:00Z "$(created out.tar)"
+context epoch <<DOCKERFILE
+ARG SOURCE_DATE_EPOCH=source
+FROM scratch AS source
+ADD $url/dated /
+FROM busybox
+ARG SOURCE_DATE_EPOCH
+RUN echo -n \$SOURCE_DATE_EPOCH > /epoch
+DOCKERFILE
+echo dated > "$web/dated"; touch -d '2023-03-03 UTC' "$web/dated"
+build -o type=tar,dest=out.tar .
+check_equal "what a step sees" "$(date -d '2023-03-03 UTC' +%s)" "$(tar -xOf out.tar epoch)"
+build --build-arg SOURCE_DATE_EPOCH=context -o type=tar,dest=out.tar .
+check_equal "of a directory" "" "$(tar -xOf out.tar epoch)"
+build --build-arg SOURCE_DATE_EPOCH=other --build-context other="$repository#v1" -o type=tar,dest=out.tar .
+check_equal "of a named context" "$(git --git-dir="$web/git/app.git" show -s --format=%ct v1^{commit})" "$(tar -xOf out.tar epoch)"
+
 # --- Named contexts: git and http, as source and as base.
 context named <<'DOCKERFILE'
 FROM repo AS base

@@ -2,8 +2,9 @@
 """Serves the files of a directory with ETag and Last-Modified: web_server.py DIRECTORY PORT LOG.
 
 Each request is one line of LOG: method, path, status. Below /private/ a bearer token "let-me-in" is demanded.
-With git in the PATH, /git/NAME.git is served by `git http-backend`.
+With git in the PATH, /git/NAME.git is served by `git http-backend`; below /git/private/ the password "let-me-in" is demanded.
 """
+import base64
 import hashlib
 import http.server
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from email.utils import formatdate
 
+PASSWORD = 'Basic ' + base64.b64encode(b'x-access-token:let-me-in').decode()
 directory, port, log = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 
 
@@ -59,6 +61,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def git(self):
         path, _, query = self.path.partition('?')
         body = self.rfile.read(int(self.headers.get('Content-Length') or 0))
+        if path.startswith('/git/private/') and self.headers.get('Authorization', '').lower() != PASSWORD.lower():
+            return self.empty(401, [('WWW-Authenticate', 'Basic realm="git"')])
         environment = {'PATH': os.environ['PATH'], 'GIT_PROJECT_ROOT': directory, 'GIT_HTTP_EXPORT_ALL': '1',
                        'PATH_INFO': path, 'QUERY_STRING': query, 'REQUEST_METHOD': self.command,
                        'CONTENT_TYPE': self.headers.get('Content-Type', ''), 'CONTENT_LENGTH': str(len(body)),

@@ -1,5 +1,6 @@
 #include "tools/builder/archive_files.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -104,6 +105,16 @@ std::optional<std::string> read_archived_file(const std::function<std::unique_pt
     return false;
   });
   return text;
+}
+
+std::optional<std::int64_t> newest_member_time(util::Reader& archive) {
+  constexpr std::int64_t kNanoseconds = 1'000'000'000;
+  std::optional<std::int64_t> newest;
+  visit_members(archive, [&](const util::TarEntry& member, util::Reader&) {
+    newest = std::max(newest.value_or(0), member.mtime / kNanoseconds);
+    return true;
+  });
+  return newest;
 }
 
 }  // namespace builder

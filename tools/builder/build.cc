@@ -27,6 +27,7 @@
 #include "tools/builder/request.h"
 #include "tools/builder/result_files.h"
 #include "tools/builder/run_options.h"
+#include "tools/builder/source_time.h"
 #include "tools/builder/usage_error.h"
 #include "tools/images/engine.h"
 #include "tools/images/load_into_engine.h"
@@ -254,7 +255,8 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
   const BuildContext context = open_build_context(options, &remote);
   std::vector<dockerfile::Warning> warnings;
   const dockerfile::Dockerfile parsed = load_definition(context, display, warnings);
-  const dockerfile::FrontendRequest request = make_frontend_request(options, context);
+  dockerfile::FrontendRequest request = make_frontend_request(options, context);
+  request.source_time = make_source_time(remote);
   const std::unique_ptr<Engine> engine = options.load ? find_engine() : nullptr;
   std::vector<Output> outputs = prepare_outputs(options, request, {machine.cache, machine.registry, display});
   const dockerfile::FrontendResult frontend = lower(parsed, request, machine.images, std::move(warnings), display);
@@ -311,7 +313,9 @@ void dump_llb(const BuildOptions& options, const std::filesystem::path& cache_ro
   std::vector<dockerfile::Warning> warnings;
   const dockerfile::Dockerfile parsed = dockerfile::parse(context.dockerfile, warnings);
   const auto images = make_base_images(options, machine.images, WhenUnresolved::fail);
-  const auto frontend = dockerfile::compile(parsed, make_frontend_request(options, context), *images);
+  dockerfile::FrontendRequest request = make_frontend_request(options, context);
+  if (options.base != "empty") request.source_time = make_source_time(remote);
+  const auto frontend = dockerfile::compile(parsed, request, *images);
   const std::vector<llb::VertexRef> roots = roots_of(frontend);
   if (format == "json") {
     std::cout << llb::dump_json(roots) << '\n';

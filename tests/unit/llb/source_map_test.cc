@@ -21,15 +21,17 @@ TEST_CASE("an excerpt shows one line around several failing lines") {
         "--------------------\n");
 }
 
-TEST_CASE("an excerpt is cut at the ends of the file") {
+TEST_CASE("an excerpt is cut at the ends of the file; what follows the last line feed is a line") {
   const SourceText source{"D", "FROM a\r\n"};
-  CHECK(excerpt(source, {{1, 1}}) == "D:1\n--------------------\n   1 | >>> FROM a\n--------------------\n");
+  CHECK(excerpt(source, {{1, 1}}) == "D:1\n--------------------\n   1 | >>> FROM a\n   2 |     \n--------------------\n");
+  CHECK(excerpt({"D", "FROM a"}, {{1, 1}}) == "D:1\n--------------------\n   1 | >>> FROM a\n--------------------\n");
+  CHECK(excerpt({"D", ""}, {{2, 2}}).empty());
 }
 
 TEST_CASE("an excerpt of several ranges has one block each and skips ranges outside the file") {
   const SourceText source{"D", "1\n2\n"};
   const std::string text = excerpt(source, {{1, 1}, {0, 0}, {9, 9}, {2, 7}});
   CHECK(text ==
-        "D:1\n--------------------\n   1 | >>> 1\n   2 |     2\n--------------------\n"
-        "D:2\n--------------------\n   1 |     1\n   2 | >>> 2\n--------------------\n");
+        "D:1\n--------------------\n   1 | >>> 1\n   2 |     2\n   3 |     \n--------------------\n"
+        "D:2\n--------------------\n   1 |     1\n   2 | >>> 2\n   3 | >>> \n--------------------\n");
 }

@@ -176,3 +176,41 @@ TEST_CASE("all three forms of an HTTP date are understood") {
   CHECK_FALSE(source::parse_http_date("yesterday"));
   CHECK_FALSE(source::parse_http_date(""));
 }
+
+TEST_CASE("a server that is busy for a moment, and a body that is cut, are asked again") {
+  Stores stores;
+  int calls = 0;
+  test::HttpServer server([&](const test::HttpCall&) -> test::HttpAnswer {
+    switch (++calls) {
+      case 1:
+        return {503, {}, "busy", {}};
+      case 2:
+        return {200, {}, "whole", 2};
+      case 3:
+        return {429, {{"Retry-After", "0"}}, "", {}};
+      default:
+        return {200, {}, "whole", {}};
+    }
+  });
+  CHECK(text_of(*load(stores, file_at(server.url("/x")))) == "whole");
+  CHECK(calls == 4);
+}
+
+TEST_CASE("what will not be different the next time is not asked for again") {
+  for (const int status : {400, 401, 404, 410}) {
+    CAPTURE(status);
+    Stores stores;
+    test::HttpServer server([&](const test::HttpCall&) -> test::HttpAnswer { return {status, {}, "", {}}; });
+    CHECK_THROWS_AS(load(stores, file_at(server.url("/x"))), util::Error);
+    CHECK(server.calls().size() == 1);
+  }
+}
+
+TEST_CASE("the time of a download is what the server says") {
+  Stores stores;
+  test::HttpServer server(with_etag);
+  source::HttpSource source(stores.content, stores.records, "builder/test");
+  CHECK(source.last_modified(file_at(server.url("/x")), {}) == kDateSeconds);
+  test::HttpServer without([](const test::HttpCall&) -> test::HttpAnswer { return {200, {}, "x", {}}; });
+  CHECK_FALSE(source.last_modified(file_at(without.url("/x")), {}));
+}

@@ -192,3 +192,17 @@ TEST_CASE("a context that is no directory is refused") {
   test::TestDir empty;
   CHECK_THROWS_AS(tree_of(empty), util::Error);
 }
+
+TEST_CASE("names of one file know each other, also across directories") {
+  test::TestDir directory;
+  directory.write("tree/a/one", "x");
+  directory.write("tree/other", "x");
+  std::filesystem::create_hard_link(directory / "tree/a/one", directory / "tree/a/two");
+  std::filesystem::create_hard_link(directory / "tree/a/one", directory / "tree/three");
+  LocalTree tree = tree_of(directory);
+  CHECK(tree.find("a/two")->hard_link.empty());  // asked for first
+  CHECK(tree.find("a/one")->hard_link == "a/two");
+  CHECK(tree.find("three")->hard_link == "a/two");
+  CHECK(tree.find("a/two")->hard_link.empty());
+  CHECK(tree.find("other")->hard_link.empty());
+}

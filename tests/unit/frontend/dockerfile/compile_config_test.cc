@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tests/unit/frontend/dockerfile/compiled.h"
 
 using Strings = std::vector<std::string>;
@@ -53,6 +55,70 @@ TEST_CASE("SOURCE_DATE_EPOCH may be the default of an ARG, and has to be seconds
   }
   CHECK(test::failure("ARG SOURCE_DATE_EPOCH=a\nFROM scratch AS a\nCOPY x /x\nFROM scratch").ranges ==
         std::vector<llb::SourceRange>{{3, 3}});
+}
+
+TEST_CASE("SOURCE_DATE_EPOCH may name a source, whose time it then is") {
+  auto request = test::request();
+  std::vector<std::string> asked;
+  request.source_time = [&](const llb::SourceOp& op) -> std::optional<std::int64_t> {
+    if (const auto* git = std::get_if<llb::GitSource>(&op)) {
+      asked.push_back("git " + git->remote + " " + git->ref);
+      return 100;
+    }
+    asked.push_back("http " + std::get<llb::HttpSource>(op).url);
+    return 200;
+  };
+  const std::string stage = "FROM scratch AS src\nADD https://host/a.git#v1 /\n";
+  const std::string rest = "FROM busybox\nARG SOURCE_DATE_EPOCH\nWORKDIR /w\nRUN x";
+  const auto by_stage = test::compile("ARG SOURCE_DATE_EPOCH=Src\n" + stage + rest, request);
+  CHECK(by_stage.source_date_epoch == 100);
+  CHECK(asked == Strings{"git https://host/a.git v1"});
+  // Steps see the number.
+  const auto& env = test::op<llb::ExecOp>(by_stage.root).env;
+  CHECK(std::count(env.begin(), env.end(), "SOURCE_DATE_EPOCH=100") == 1);
+  CHECK(test::action<llb::MkdirAction>(by_stage.root->inputs().at(0)).mtime == 100'000'000'000);
+
+  // A number on the command line wins, and asks nobody.
+  asked.clear();
+  request.build_args["SOURCE_DATE_EPOCH"] = "7";
+  CHECK(test::compile("ARG SOURCE_DATE_EPOCH=src\n" + stage + rest, request).source_date_epoch == 7);
+  CHECK(asked.empty());
+
+  // A named context, here one that is copied from a download.
+  llb::HttpSource http;
+  http.url = "https://host/src.tar";
+  llb::FileOp copy;
+  copy.actions.emplace_back(llb::CopyAction{});
+  request.named_contexts["mysource"].kind = dockerfile::NamedContext::Kind::vertex;
+  request.named_contexts["mysource"].vertex =
+      llb::make_vertex(copy, {nullptr, llb::make_vertex(http, {}, {})}, {});
+  request.build_args["SOURCE_DATE_EPOCH"] = "mysource";
+  CHECK(test::compile(rest, request).source_date_epoch == 200);
+  CHECK(asked == Strings{"http https://host/src.tar"});
+
+  // The main context; a directory has no time, and steps see none.
+  request.build_args["SOURCE_DATE_EPOCH"] = "context";
+  const auto local = test::compile(rest, request);
+  CHECK_FALSE(local.source_date_epoch);
+  const auto& unset = test::op<llb::ExecOp>(local.root).env;
+  CHECK(std::count(unset.begin(), unset.end(), "SOURCE_DATE_EPOCH=context") == 0);
+  llb::GitSource git;
+  git.remote = "https://host/c.git";
+  request.context = llb::make_vertex(git, {}, {});
+  CHECK(test::compile(rest, request).source_date_epoch == 100);
+}
+
+TEST_CASE("SOURCE_DATE_EPOCH of a stage that is more than a remote source is refused at what is too much") {
+  const auto range = [](const std::string& stage) {
+    const auto failure = test::failure("ARG SOURCE_DATE_EPOCH=a\n" + stage + "\nFROM scratch");
+    CHECK(failure.message.starts_with("SOURCE_DATE_EPOCH `a`: the stage is not just a remote source"));
+    return failure.ranges.at(0).first;
+  };
+  CHECK(range("FROM busybox AS a\nADD https://host/x /") == 2);
+  CHECK(range("FROM scratch AS a") == 2);
+  CHECK(range("FROM scratch AS a\nADD local /") == 3);
+  CHECK(range("FROM scratch AS a\nADD https://host/$X /") == 3);
+  CHECK(range("FROM scratch AS a\nADD https://host/x /\nRUN y") == 4);
 }
 
 TEST_CASE("ENV sees the environment before the instruction and keeps places") {
@@ -144,11 +210,11 @@ TEST_CASE("VOLUME, LABEL, STOPSIGNAL, MAINTAINER and HEALTHCHECK fill the config
 }
 
 TEST_CASE("STOPSIGNAL has to be a signal") {
-  for (const char* signal : {"SIGTERM", "term", "9", "64", "SIGRTMIN+3", "RTMAX-1", "$S"}) {
+  for (const char* signal : {"SIGTERM", "term", "9", "64", "65", "+9", "-9", "SIGRTMIN+3", "RTMAX-1", "$S"}) {
     CAPTURE(signal);
     CHECK(test::failure("FROM scratch\nENV S=KILL\nSTOPSIGNAL " + std::string(signal)).message.empty());
   }
-  for (const char* signal : {"0", "65", "SIGNONE", "SIGRTMIN+16", "RTMAX-", "1x"}) {
+  for (const char* signal : {"0", "+", "--9", "SIGNONE", "SIGRTMIN+16", "RTMAX-", "1x"}) {
     CAPTURE(signal);
     CHECK(test::failure("FROM scratch\nSTOPSIGNAL " + std::string(signal)).ranges ==
           std::vector<llb::SourceRange>{{2, 2}});
