@@ -54,5 +54,15 @@ screen "" > "$WORK/screen"
 check_contains "$WORK/screen" "FINISHED"
 check_contains "$WORK/screen" "[1/2] RUN echo from-the-step"
 grep -q $'\x1b\[[0-9;]*m' "$WORK/screen" || fail "no colours"
+# Each step has its time at the right, and the last lines of its log stand below it while it runs.
+grep -aEq '\[1/2\] RUN echo from-the-step.* [0-9]+\.[0-9]s' "$WORK/screen" || fail "no time at the step"
+BUILDKIT_COLORS=run=1,2,3 screen "" > "$WORK/screen"
+grep -q $'\x1b\[38;2;1;2;3m => ' "$WORK/screen" || fail "BUILDKIT_COLORS is not honoured"
 screen NO_COLOR=1 > "$WORK/screen"
 if grep -Eq $'\x1b\[3[0-9]m' "$WORK/screen"; then fail "colours in spite of NO_COLOR"; fi
+printf 'FROM busybox\nRUN for i in 1 2 3 4 5; do echo "line $i"; done; sleep 1\n' > Dockerfile
+screen BUILDKIT_TTY_LOG_LINES=2 > "$WORK/screen"
+grep -aq '=> => # line 5' "$WORK/screen" || fail "no log below a running step"
+if grep -aq '=> => # line 3' "$WORK/screen"; then fail "BUILDKIT_TTY_LOG_LINES is not honoured"; fi
+screen "" > "$WORK/screen"
+grep -aq '=> => # line 1' "$WORK/screen" || fail "fewer than six lines of a log"

@@ -10,6 +10,7 @@
 
 #include "tools/progress/display.h"
 #include "tools/progress/event_thread.h"
+#include "tools/progress/terminal_colors.h"
 #include "util/fd.h"
 #include "util/text.h"
 
@@ -73,13 +74,19 @@ std::string printable(std::string_view line) {
   return out;
 }
 
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
 /// The display people know from `docker build`: redrawn in place, finished steps first, the last log lines under each
 /// running step.
 class TerminalDisplay final : public Display {
  public:
   explicit TerminalDisplay(int fd)
       : fd_(fd),
-        color_(std::getenv("NO_COLOR") == nullptr),
+        color_(variable("NO_COLOR").empty()),
+        colors_(terminal_colors(variable("NO_COLOR"), variable("BUILDKIT_COLORS"))),
         begin_(util::now()),
         thread_([this](util::ProgressEvent&& event) { std::visit([this](const auto& e) { on(e); }, event); },
                 [this] { draw(false, true); }, std::chrono::milliseconds(100)) {
@@ -128,22 +135,22 @@ class TerminalDisplay final : public Display {
     step.failed = event.error.has_value();
   }
 
-  std::string colored(std::string_view text, const char* code) const {
-    return color_ ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+  std::string colored(std::string_view text, const std::string& code) const {
+    return color_ && !code.empty() ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
   }
 
   /// A left part cut to fit and a time at the right edge.
-  std::string line(std::string_view text, const std::string& time, std::size_t width, const char* code) const {
+  std::string line(std::string_view text, const std::string& time, std::size_t width, const std::string& code) const {
     const std::size_t room = width > time.size() + 2 ? width - time.size() - 2 : 1;
     std::string left = cut(text, room);
     left.append(room - std::min(room, columns(left)), ' ');
     const std::string whole = left + " " + time;
-    return code == nullptr ? whole : colored(whole, code);
+    return colored(whole, code);
   }
 
   void add_step(std::vector<std::string>& out, const Step& step, std::size_t width) const {
     const util::TimePoint now = util::now();
-    const char* code = step.failed ? "31" : step.canceled ? "33" : step.ended ? "34" : nullptr;
+    const std::string code = step.failed ? colors_.error : step.canceled ? colors_.cancel : step.ended ? colors_.run : "";
     const std::string state = step.failed ? "ERROR " : step.canceled ? "CANCELED " : step.cached ? "CACHED " : "";
     out.push_back(line(fmt::format(" => {}{}", state, step.name),
                        format_seconds(seconds_between(step.started, step.ended.value_or(now))), width, code));
@@ -154,7 +161,7 @@ class TerminalDisplay final : public Display {
                             util::human_size(static_cast<std::uint64_t>(part.total)));
       }
       out.push_back(line(text, format_seconds(seconds_between(part.started, part.completed.value_or(now))), width,
-                         part.completed ? "34" : nullptr));
+                         part.completed ? colors_.run : ""));
     }
     if (!step.ended || step.failed) {
       for (const std::string& text : step.log) out.push_back(colored(cut(" => => # " + text, width - 1), "2"));
@@ -193,7 +200,7 @@ class TerminalDisplay final : public Display {
 
   void add_warnings(std::string& out) const {
     if (warnings_.empty()) return;
-    out += colored(fmt::format("\n {} warning{} found:\n", warnings_.size(), warnings_.size() == 1 ? "" : "s"), "33");
+    out += colored(fmt::format("\n {} warning{} found:\n", warnings_.size(), warnings_.size() == 1 ? "" : "s"), colors_.warning);
     for (const util::TaskWarning& warning : warnings_) {
       out += " - " + warning.short_text;
       if (warning.first_line > 0) out += fmt::format(" (line {})", warning.first_line);
@@ -203,6 +210,7 @@ class TerminalDisplay final : public Display {
 
   int fd_;
   bool color_;
+  TerminalColors colors_;
   std::size_t log_lines_ = 6;
   util::TimePoint begin_;
   std::size_t drawn_ = 0;
