@@ -18,13 +18,24 @@ namespace ops {
 namespace {
 
 constexpr const char* kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What a shell, and our sandbox, say of a file that cannot be executed.
+constexpr int kNotExecutable = 126;
+
+/// Programs that the kernel cannot start are most often those of another architecture.
+std::string hint_for(const llb::ExecOp& op, const util::ExitStatus& status) {
+  const oci::Platform here = oci::Platform::local();
+  if (status.shell_code() != kNotExecutable || oci::match_score(here, op.platform) > 0) return {};
+  return "this step is for " + op.platform.to_string() + " and this machine is " + here.to_string() +
+         ": its programs need an emulator that the kernel knows (Debian: packages qemu-user-static and binfmt-support); without one "
+         "only steps that run nothing, and stages with FROM --platform=$BUILDPLATFORM, can be built";
+}
 
 [[noreturn]] void throw_process_failed(const llb::ExecOp& op, const executor::RunOutcome& outcome,
                                        std::vector<std::string> log_tail) {
   std::string message = "process " + util::quote(util::join(op.args, " ")) +
                         " did not complete successfully: exit code: " + std::to_string(outcome.status.shell_code());
   if (outcome.out_of_memory) message += ": out of memory";
-  throw ProcessFailed(message, outcome.status, outcome.out_of_memory, std::move(log_tail));
+  throw ProcessFailed(message, outcome.status, outcome.out_of_memory, std::move(log_tail), hint_for(op, outcome.status));
 }
 
 }  // namespace

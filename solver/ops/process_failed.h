@@ -12,8 +12,8 @@ namespace ops {
 class ProcessFailed : public util::Error {
  public:
   ProcessFailed(const std::string& message, util::ExitStatus status, bool out_of_memory,
-                std::vector<std::string> log_tail)
-      : util::Error(message), status_(status), out_of_memory_(out_of_memory), log_tail_(std::move(log_tail)) {}
+                std::vector<std::string> log_tail, std::string hint = {})
+      : util::Error(message, std::move(hint)), status_(status), out_of_memory_(out_of_memory), log_tail_(std::move(log_tail)) {}
   const util::ExitStatus& status() const { return status_; }
   bool out_of_memory() const { return out_of_memory_; }
   /// The last (at most 10) lines the step printed.

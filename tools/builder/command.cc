@@ -15,7 +15,6 @@ namespace builder {
 namespace {
 
 constexpr const char* kAbout = "builder makes container images from Dockerfiles: no daemon, no container runtime, no root needed.";
-constexpr const char* kGroup = "Options";
 
 /// "Usage: builder tag [OPTIONS] SOURCE TARGET".
 class UsageFormatter final : public CLI::Formatter {
@@ -118,6 +117,16 @@ void check_arity(const Command& command, const std::string& name, std::size_t co
                    fmt::format("usage: builder {} {}", name, command.usage));
 }
 
+/// `-H=false` and `-t=name`, as docker has it, in the long form that CLI11 understands.
+std::string with_long_name(const CLI::App& app, const std::string& word) {
+  if (word.size() < 3 || word[0] != '-' || word[1] == '-' || word[2] != '=') return word;
+  for (const CLI::Option* option : app.get_options()) {
+    const bool fits = std::ranges::find(option->get_snames(), std::string(1, word[1])) != option->get_snames().end();
+    if (fits && !option->get_lnames().empty()) return "--" + option->get_lnames().front() + word.substr(2);
+  }
+  return word;
+}
+
 /// `words`: what follows the command's name.
 Invocation parse_options(const Command& command, const std::string& name, std::vector<std::string> words) {
   CLI::App app(command.summary, "builder " + name);
@@ -125,9 +134,13 @@ Invocation parse_options(const Command& command, const std::string& name, std::v
   app.allow_extras();
   Invocation invocation{name, command.define(app), {}};
   for (CLI::Option* option : app.get_options()) {
-    if (option->get_group() == "Options") option->group(kGroup);
+    if (option->get_expected_max() == 1 && option->get_multi_option_policy() == CLI::MultiOptionPolicy::Throw) option->take_last();
   }
   app.add_option("ARGUMENTS", invocation.arguments)->group("");
+  for (std::string& word : words) {
+    if (word == "--") break;
+    word = with_long_name(app, word);
+  }
   std::ranges::reverse(words);  // as CLI11 wants them
   try {
     app.parse(std::move(words));

@@ -56,6 +56,12 @@ TEST_CASE("a list option takes one value each time and leaves the path alone") {
   CHECK(line.context == "dir");
 }
 
+TEST_CASE("of an option that has one value the last one counts") {
+  const BuildOptions line = parse({"build", "-f", "a", "--target=x", "-f", "b", "."});
+  CHECK(line.file == "b");
+  CHECK(line.target == "x");
+}
+
 TEST_CASE("standard input is a path") { CHECK(parse({"build", "-"}).context == "-"); }
 
 TEST_CASE("--debug has a value only after '='") {
