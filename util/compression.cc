@@ -1,8 +1,6 @@
 #include "util/compression.h"
 
 #include <fmt/format.h>
-#include <libdeflate.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -14,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "util/compression_encoder.h"
 #include "util/error.h"
 
 namespace util {
@@ -23,75 +22,18 @@ namespace {
 constexpr std::size_t kGzipChunk = std::size_t{1} << 20;
 constexpr std::size_t kZstdChunk = std::size_t{4} << 20;
 
-constexpr int kGzipDefaultLevel = 6;
-constexpr int kZstdDefaultLevel = 3;
-
-using Buffer = std::vector<std::byte>;
-
-/// Turns one chunk into a self-contained piece of output. One per thread, so it may keep state.
-class ChunkEncoder {
- public:
-  virtual ~ChunkEncoder() = default;
-  virtual void encode(Bytes input, Buffer& output) = 0;
-};
-
-class GzipEncoder final : public ChunkEncoder {
- public:
-  explicit GzipEncoder(int level) : compressor_(libdeflate_alloc_compressor(level)) {
-    if (!compressor_) throw Error("start the gzip compressor: not enough memory");
-  }
-  void encode(Bytes input, Buffer& output) override {
-    output.resize(libdeflate_gzip_compress_bound(compressor_.get(), input.size()));
-    std::size_t size =
-        libdeflate_gzip_compress(compressor_.get(), input.data(), input.size(), output.data(), output.size());
-    if (size == 0) throw Error("compress with gzip: output larger than its bound");
-    output.resize(size);
-  }
-
- private:
-  struct Free {
-    void operator()(libdeflate_compressor* c) const { libdeflate_free_compressor(c); }
-  };
-  std::unique_ptr<libdeflate_compressor, Free> compressor_;
-};
-
-class ZstdEncoder final : public ChunkEncoder {
- public:
-  explicit ZstdEncoder(int level) : context_(ZSTD_createCCtx()) {
-    if (!context_) throw Error("start the zstd compressor: not enough memory");
-    check(ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, level));
-    check(ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_checksumFlag, 1));
-  }
-  void encode(Bytes input, Buffer& output) override {
-    output.resize(ZSTD_compressBound(input.size()));
-    std::size_t size = ZSTD_compress2(context_.get(), output.data(), output.size(), input.data(), input.size());
-    check(size);
-    output.resize(size);
-  }
-
- private:
-  static void check(std::size_t result) {
-    if (ZSTD_isError(result)) throw Error(fmt::format("compress with zstd: {}", ZSTD_getErrorName(result)));
-  }
-  struct Free {
-    void operator()(ZSTD_CCtx* c) const { ZSTD_freeCCtx(c); }
-  };
-  std::unique_ptr<ZSTD_CCtx, Free> context_;
-};
-
 /// How one compression cuts and encodes.
 struct Recipe {
   Compression compression;
-  int level;
+  std::optional<int> level;
   std::size_t chunk() const { return compression == Compression::gzip ? kGzipChunk : kZstdChunk; }
   std::unique_ptr<ChunkEncoder> encoder() const {
-    if (compression == Compression::gzip) return std::make_unique<GzipEncoder>(level);
-    return std::make_unique<ZstdEncoder>(level);
+    return compression == Compression::gzip ? make_gzip_encoder(level) : make_zstd_encoder(level);
   }
 };
 
-/// Cuts the input in chunks of fixed size, has them encoded by its threads, and hands the pieces on in
-/// order from the caller's thread. At most two chunks per thread are held.
+/// Cuts the input in chunks of fixed size and has them encoded by its threads. Whichever of them finishes the next piece
+/// in order hands it on, so that the caller is free to make more input. At most two chunks per thread are held.
 class ChunkedCompressor final : public Writer {
  public:
   ChunkedCompressor(Recipe recipe, Writer& next, unsigned threads)
@@ -104,33 +46,36 @@ class ChunkedCompressor final : public Writer {
 
  private:
   struct Job {
-    Buffer input;
-    Buffer output;
+    std::vector<std::byte> input;
+    std::vector<std::byte> space;
+    Bytes output;  // in `space`
     bool done = false;
-    std::exception_ptr failure;
   };
 
   void submit();
   void encode_here(Job& job);
-  void emit_front();
   void add_thread();
   void work() noexcept;
-  std::unique_ptr<Job> take_spare();
+  void hand_on(std::unique_lock<std::mutex>& lock);
+  /// Waits until at most `count` chunks are under way; throws what went wrong with any.
+  void wait_for(std::unique_lock<std::mutex>& lock, std::size_t count);
 
   const Recipe recipe_;
   Writer& next_;
   const std::size_t limit_;
   std::unique_ptr<Job> filling_;
-  std::vector<std::unique_ptr<Job>> spare_;
   std::unique_ptr<ChunkEncoder> own_encoder_;
   bool wrote_any_ = false;
 
-  // Guards the members below: a job belongs to a worker from `todo_` until it is `done`.
+  // Guards the members below: a job belongs to a worker from `todo_` until it is `done`, and from then to who hands on.
   std::mutex mutex_;
-  std::condition_variable job_ready_, job_done_;
+  std::condition_variable job_ready_, job_gone_;
   std::deque<std::unique_ptr<Job>> running_;  // in order of output
   std::deque<Job*> todo_;
+  std::vector<std::unique_ptr<Job>> spare_;
+  bool handing_on_ = false;
   bool stopping_ = false;
+  std::exception_ptr failure_;
   std::vector<std::thread> threads_;
 };
 
@@ -144,16 +89,17 @@ ChunkedCompressor::~ChunkedCompressor() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-std::unique_ptr<ChunkedCompressor::Job> ChunkedCompressor::take_spare() {
-  if (spare_.empty()) return std::make_unique<Job>();
-  std::unique_ptr<Job> job = std::move(spare_.back());
-  spare_.pop_back();
-  return job;
-}
-
 void ChunkedCompressor::write(Bytes data) {
   while (!data.empty()) {
-    if (!filling_) filling_ = take_spare();
+    if (!filling_) {
+      std::lock_guard lock(mutex_);
+      if (spare_.empty()) {
+        filling_ = std::make_unique<Job>();
+      } else {
+        filling_ = std::move(spare_.back());
+        spare_.pop_back();
+      }
+    }
     std::size_t part = std::min(data.size(), recipe_.chunk() - filling_->input.size());
     if (filling_->input.empty() && part == recipe_.chunk()) filling_->input.reserve(part);
     filling_->input.insert(filling_->input.end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(part));
@@ -164,38 +110,25 @@ void ChunkedCompressor::write(Bytes data) {
 
 void ChunkedCompressor::encode_here(Job& job) {
   if (!own_encoder_) own_encoder_ = recipe_.encoder();
-  own_encoder_->encode(job.input, job.output);
-  next_.write(job.output);
+  next_.write(own_encoder_->encode(job.input, job.space));
   job.input.clear();
   wrote_any_ = true;
 }
 
 void ChunkedCompressor::submit() {
+  wrote_any_ = true;
   if (limit_ > 1 && threads_.size() < limit_) add_thread();
   if (threads_.empty()) return encode_here(*filling_);
-  {
-    std::lock_guard lock(mutex_);
-    todo_.push_back(filling_.get());
-    running_.push_back(std::move(filling_));
-  }
+  std::unique_lock lock(mutex_);
+  todo_.push_back(filling_.get());
+  running_.push_back(std::move(filling_));
   job_ready_.notify_one();
-  if (running_.size() >= 2 * threads_.size()) emit_front();
+  wait_for(lock, 2 * threads_.size() - 1);
 }
 
-void ChunkedCompressor::emit_front() {
-  std::unique_ptr<Job> job;
-  {
-    std::unique_lock lock(mutex_);
-    job_done_.wait(lock, [&] { return running_.front()->done; });
-    job = std::move(running_.front());
-    running_.pop_front();
-  }
-  if (job->failure) std::rethrow_exception(job->failure);
-  next_.write(job->output);
-  wrote_any_ = true;
-  job->input.clear();
-  job->done = false;
-  spare_.push_back(std::move(job));
+void ChunkedCompressor::wait_for(std::unique_lock<std::mutex>& lock, std::size_t count) {
+  job_gone_.wait(lock, [&] { return failure_ || (running_.size() <= count && !(count == 0 && handing_on_)); });
+  if (failure_) std::rethrow_exception(failure_);
 }
 
 void ChunkedCompressor::add_thread() {
@@ -215,28 +148,52 @@ void ChunkedCompressor::work() noexcept {
     Job* job = todo_.front();
     todo_.pop_front();
     lock.unlock();
+    std::exception_ptr failure;
     try {
       if (!encoder) encoder = recipe_.encoder();
-      encoder->encode(job->input, job->output);
+      job->output = encoder->encode(job->input, job->space);
     } catch (...) {
-      job->failure = std::current_exception();
+      failure = std::current_exception();
     }
     lock.lock();
+    if (failure && !failure_) failure_ = failure;
     job->done = true;
-    job_done_.notify_one();
+    hand_on(lock);
+    job_gone_.notify_all();
   }
 }
 
-void ChunkedCompressor::finish() {
-  if (filling_ && !filling_->input.empty()) {
-    // A stream of one chunk is not worth a thread.
-    if (running_.empty()) {
-      encode_here(*filling_);
-    } else {
-      submit();
+/// Hands on the finished pieces that are next in order, unless another thread is doing it: then that one goes on.
+void ChunkedCompressor::hand_on(std::unique_lock<std::mutex>& lock) {
+  if (handing_on_) return;
+  handing_on_ = true;
+  while (!failure_ && !stopping_ && !running_.empty() && running_.front()->done) {
+    std::unique_ptr<Job> job = std::move(running_.front());
+    running_.pop_front();
+    lock.unlock();
+    std::exception_ptr failure;
+    try {
+      next_.write(job->output);
+    } catch (...) {
+      failure = std::current_exception();
     }
+    job->input.clear();
+    job->done = false;
+    lock.lock();
+    if (failure && !failure_) failure_ = failure;
+    spare_.push_back(std::move(job));
+    job_gone_.notify_all();
   }
-  while (!running_.empty()) emit_front();
+  handing_on_ = false;
+}
+
+void ChunkedCompressor::finish() {
+  // A stream of one chunk is not worth a thread.
+  if (filling_ && !filling_->input.empty()) wrote_any_ ? submit() : encode_here(*filling_);
+  {
+    std::unique_lock lock(mutex_);
+    wait_for(lock, 0);
+  }
   if (!wrote_any_) {
     Job empty;
     encode_here(empty);
@@ -254,12 +211,10 @@ class PassThrough final : public Writer {
   Writer& next_;
 };
 
-int checked_level(std::optional<int> level, int fallback, int highest, std::string_view name) {
-  int value = level.value_or(fallback);
-  if (value < 0 || value > highest) {
-    throw Error(fmt::format("compression level `{}`: {} knows levels 0 to {}", value, name, highest));
+void check_level(std::optional<int> level, int highest, std::string_view name) {
+  if (level && (*level < 0 || *level > highest)) {
+    throw Error(fmt::format("compression level `{}`: {} knows levels 0 to {}", *level, name, highest));
   }
-  return value;
 }
 
 bool starts_with(Bytes head, std::initializer_list<unsigned> magic) {
@@ -293,13 +248,11 @@ std::unique_ptr<Writer> make_compressor(Compression compression, std::optional<i
                                         unsigned threads) {
   switch (compression) {
     case Compression::gzip:
-      return std::make_unique<ChunkedCompressor>(
-          Recipe{compression, checked_level(level, kGzipDefaultLevel, 9, "gzip")}, next, threads);
-    case Compression::zstd: {
-      // Level 0 is zstd's own word for its default.
-      int checked = checked_level(level, kZstdDefaultLevel, 22, "zstd");
-      return std::make_unique<ChunkedCompressor>(Recipe{compression, checked}, next, threads);
-    }
+      check_level(level, 9, "gzip");
+      return std::make_unique<ChunkedCompressor>(Recipe{compression, level}, next, threads);
+    case Compression::zstd:
+      check_level(level, 22, "zstd");
+      return std::make_unique<ChunkedCompressor>(Recipe{compression, level}, next, threads);
     case Compression::none:
       break;
   }

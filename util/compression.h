@@ -17,8 +17,8 @@ std::string_view to_string(Compression compression);
 
 /// Compresses everything written into `next`, on up to `threads` threads (0 = all cores). The bytes
 /// depend on the input and the level only, never on `threads` or timing: input is cut in fixed chunks.
-/// gzip carries no name and no time. `level` 0..9 for gzip, 0..22 for zstd; nullopt = default.
-/// `finish` must be called; it finishes `next` too.
+/// gzip carries no name and no time. `level` 0..9 for gzip, 0..22 for zstd; nullopt = default (gzip: fast).
+/// `next` is written to by those threads, one at a time. `finish` must be called; it finishes `next` too.
 std::unique_ptr<Writer> make_compressor(Compression compression, std::optional<int> level, Writer& next,
                                         unsigned threads = 0);
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/support/test_dir.h"
+#include "util/digest.h"
 #include "util/error.h"
 #include "util/fd.h"
 
@@ -86,6 +87,37 @@ TEST_CASE("the bytes do not depend on the number of threads nor on how they were
     CHECK(compress(compression, text, 0, std::nullopt, text.size()) == one);
     CHECK(one.size() < text.size() / 2);
   }
+}
+
+TEST_CASE("what cannot be compressed is stored, and costs almost no space") {
+  std::mt19937 random(11);
+  std::string noise(std::size_t{3} << 20, '\0');
+  for (char& c : noise) c = static_cast<char>(random());
+  for (std::optional<int> level : {std::optional<int>(), std::optional<int>(6)}) {
+    const std::string packed = compress(Compression::gzip, noise, 2, level);
+    CHECK(packed.size() < noise.size() + noise.size() / 1000);
+    CHECK(packed.find(noise.substr(1000, 500)) != std::string::npos);
+    CHECK(decompress(packed) == noise);
+    // A little noise within text, shorter and longer than what is looked at as a whole, at places of all kinds.
+    std::string mixed;
+    for (std::size_t size : {1, 500, 16384, 16385, 40000, 65535, 65536, 200000}) {
+      mixed += sample(size * 2 + 3);
+      mixed.append(noise, 5, size);
+    }
+    CHECK(decompress(compress(Compression::gzip, mixed, 1, level)) == mixed);
+    CHECK(run_tool("gzip -dc", compress(Compression::gzip, mixed, 3, level)) == mixed);
+  }
+}
+
+TEST_CASE("tables with all byte values are compressed") {
+  std::string table;
+  while (table.size() < 300000) table.push_back(static_cast<char>(table.size()));
+  CHECK(compress(Compression::gzip, table).size() < table.size() / 20);
+}
+
+TEST_CASE("the default of gzip is fixed: the same layer has the same blob everywhere") {
+  const std::string packed = compress(Compression::gzip, sample(std::size_t{3} << 20));
+  CHECK(util::sha256_of(packed).to_string() == "sha256:f2910def28f8ab7d7d1ab3102c1586a644c5d23d36afbe2502f5063686157c9f");
 }
 
 TEST_CASE("other tools read the streams") {

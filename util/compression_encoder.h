@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "util/stream.h"
+
+namespace util {
+
+/// Turns one chunk of a stream into a self-contained piece of output: members (gzip) or a frame (zstd). What comes out
+/// depends on the chunk and the level only. One per thread, for it keeps state.
+class ChunkEncoder {
+ public:
+  virtual ~ChunkEncoder() = default;
+  /// The output, in `space`, which is made larger where that is needed and never smaller. Throws Error.
+  virtual Bytes encode(Bytes input, std::vector<std::byte>& space) = 0;
+};
+
+/// gzip members (RFC 1952) without name and time. Runs that hold nothing to be compressed (other archives, images, keys)
+/// are stored as they are, as fast as memory, in members of their own. `level` 0..9; nullopt = fast: more than ten times
+/// the speed of `gzip -6`.
+std::unique_ptr<ChunkEncoder> make_gzip_encoder(std::optional<int> level);
+
+/// A zstd frame (RFC 8878) with a checksum. `level` 0..22; nullopt = default.
+std::unique_ptr<ChunkEncoder> make_zstd_encoder(std::optional<int> level);
+
+}  // namespace util
