@@ -212,7 +212,7 @@ std::vector<UsageEntry> prune(CacheDir& cache, const PrunePolicy& policy, const 
   return victims;
 }
 
-std::vector<util::Digest> delete_image_blobs(CacheDir& cache, const std::vector<util::Digest>& blobs) {
+DeletedBlobs delete_image_blobs(CacheDir& cache, const std::vector<util::Digest>& blobs) {
   Rubbish rubbish(cache.temporary());
   const bool alone = cache.try_lock_exclusively();
   const util::ScopeExit unlock([&] { if (alone) share_again(cache); });
@@ -222,16 +222,18 @@ std::vector<util::Digest> delete_image_blobs(CacheDir& cache, const std::vector<
   const std::set<util::Digest> wanted(blobs.begin(), blobs.end());
   std::vector<UsageEntry> victims;
   std::set<util::Digest> gone;
+  DeletedBlobs deleted;
   for (const UsageEntry& entry : report.entries) {
     const bool ours = std::ranges::any_of(entry.blobs, [&](const util::Digest& blob) { return wanted.contains(blob); });
     const bool known = std::ranges::any_of(entry.layers, [&](const LayerId& layer) { return recorded.contains(layer); });
     if (!ours || entry.shared() || known || !entry.facts.empty()) continue;
     gone.insert(entry.blobs.begin(), entry.blobs.end());
+    deleted.bytes += own_size(entry);
     victims.push_back(entry);
   }
   if (alone) remove_entries(cache, report, victims, rubbish);
-  std::vector<util::Digest> deleted;
-  std::ranges::copy_if(blobs, std::back_inserter(deleted), [&](const util::Digest& blob) { return gone.contains(blob); });
+  const auto went = [&](const util::Digest& blob) { return gone.contains(blob); };
+  std::ranges::copy_if(blobs, std::back_inserter(deleted.blobs), went);
   return deleted;
 }
 

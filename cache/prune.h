@@ -34,9 +34,14 @@ std::vector<UsageEntry> select_for_pruning(const UsageReport& report, const Prun
 std::vector<UsageEntry> prune(CacheDir& cache, const PrunePolicy& policy, const std::function<void()>& waiting,
                               std::stop_token stop);
 
+struct DeletedBlobs {
+  std::vector<util::Digest> blobs;  ///< in the order they were given
+  std::uint64_t bytes = 0;          ///< with the unpacked forms of layers
+};
+
 /// Deletes the bytes of an image that is no longer in index.json, as far as neither another image nor the build cache
-/// knows them: `blobs` as image_blobs gave them before. Returns the blobs that went. Where other processes are at
-/// work the bytes stay for the next prune, and count as deleted.
-std::vector<util::Digest> delete_image_blobs(CacheDir& cache, const std::vector<util::Digest>& blobs);
+/// knows them: `blobs` as image_blobs gave them before. Where other processes are at work the bytes stay for the next
+/// prune, and count as deleted. Throws util::Error.
+DeletedBlobs delete_image_blobs(CacheDir& cache, const std::vector<util::Digest>& blobs);
 
 }  // namespace cache

@@ -1,11 +1,15 @@
 #include "tools/builder/cmd_build.h"
 #include "tools/builder/cmd_version.h"
 #include "tools/builder/command.h"
+#include "tools/images/cmd_du.h"
 #include "tools/images/cmd_import.h"
 #include "tools/images/cmd_login.h"
+#include "tools/images/cmd_prune.h"
 #include "tools/images/cmd_pull.h"
 #include "tools/images/cmd_push.h"
+#include "tools/images/cmd_rmi.h"
 #include "tools/images/cmd_save.h"
+#include "tools/images/cmd_tag.h"
 
 namespace builder {
 
@@ -20,6 +24,13 @@ std::vector<Command> all_commands() {
       export_command(),
       login_command(),
       logout_command(),
+      tag_command(),
+      rmi_command(),
+      image_prune_command(),
+      prune_command(),
+      du_command(),
+      system_df_command(),
+      system_prune_command(),
       version_command(),
       dump_llb_command(),
   };

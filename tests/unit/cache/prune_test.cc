@@ -231,11 +231,13 @@ TEST_CASE("bytes of a removed image go unless another image or the build cache k
   const oci::Descriptor pulled = store.document(oci::to_json_text(manifest), oci::kOciManifest);
 
   const util::Digest lower = store.blob_of(store.lower);
-  CHECK(cache::delete_image_blobs(store.cache, {built.digest, lower}).empty());
+  CHECK(cache::delete_image_blobs(store.cache, {built.digest, lower}).blobs.empty());
   store.cache.images().remove(built.digest);
-  CHECK(cache::delete_image_blobs(store.cache, {built.digest, lower}) == std::vector{built.digest});
+  CHECK(cache::delete_image_blobs(store.cache, {built.digest, lower}).blobs == std::vector{built.digest});
   CHECK(store.cache.content().contains(lower));
-  CHECK(cache::delete_image_blobs(store.cache, {pulled.digest, foreign}).size() == 2);
+  const cache::DeletedBlobs deleted = cache::delete_image_blobs(store.cache, {pulled.digest, foreign});
+  CHECK(deleted.blobs.size() == 2);
+  CHECK(deleted.bytes == 500 + static_cast<std::uint64_t>(pulled.size));
   CHECK_FALSE(store.cache.content().contains(foreign));
 }
 

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "tools/builder/command.h"
+
+namespace builder {
+
+Command du_command();
+Command system_df_command();
+
+}  // namespace builder
