@@ -113,9 +113,11 @@ Hasher::Hasher(std::string_view recipe) {
 
 Hasher& Hasher::field(std::string_view label, std::string_view value) {
   // Both lengths are written, so that no label or value can imitate another split of the same bytes.
-  std::array<char, 48> header;
-  auto end = fmt::format_to_n(header.data(), header.size(), "{}:{}:", label.size(), value.size()).out;
-  hash_.update(std::string_view(header.data(), static_cast<std::size_t>(end - header.data())));
+  for (std::size_t size : {label.size(), value.size()}) {
+    fmt::format_int text(size);
+    hash_.update(std::string_view(text.data(), text.size()));
+    hash_.update(":");
+  }
   hash_.update(label);
   hash_.update(value);
   return *this;

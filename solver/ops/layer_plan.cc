@@ -15,6 +15,16 @@ using Kind = oci::LayerEntry::Kind;
 }  // namespace
 
 bool LayerPlan::base_shows(const std::string& path) const {
+  const std::size_t slash = path.rfind('/');
+  const std::string_view directory = slash == std::string::npos ? std::string_view() : std::string_view(path).substr(0, slash);
+  if (directory != asked_directory_) {
+    asked_shows_ = compute_base_shows(path);
+    asked_directory_ = directory;
+  }
+  return asked_shows_;
+}
+
+bool LayerPlan::compute_base_shows(const std::string& path) const {
   for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const auto above = nodes_.find(path.substr(0, slash));
     if (above == nodes_.end()) continue;
@@ -51,8 +61,8 @@ std::vector<std::string> LayerPlan::list(const std::string& path) const {
       node->second.entry.kind == Kind::whiteout ? void(names.erase(name)) : void(names.insert(name));
       ++node;
     } else {
-      // Past everything below `name`: '0' is the character after '/'.
-      node = nodes_.lower_bound(prefix + name + '0');
+      // Past everything below `name`: a slash sorts before every other byte.
+      node = nodes_.lower_bound(prefix + name + '\0');
     }
   }
   return {names.begin(), names.end()};
@@ -80,6 +90,8 @@ util::Digest LayerPlan::content_digest(const std::string& path) const {
 }
 
 void LayerPlan::take_parents(const std::string& path) {
+  const std::string directory = cache::parent_path(path);
+  if (directory == taken_directory_) return;
   for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string parent = path.substr(0, slash);
     if (nodes_.contains(parent)) continue;
@@ -89,6 +101,7 @@ void LayerPlan::take_parents(const std::string& path) {
     entry->kind = Kind::node;
     nodes_[parent] = Node{std::move(*entry), nullptr, Origin::passed};
   }
+  taken_directory_ = directory;
 }
 
 void LayerPlan::put(oci::LayerEntry entry, FileContentRef content) {
@@ -105,6 +118,8 @@ void LayerPlan::put(oci::LayerEntry entry, FileContentRef content) {
       entry.kind = before->second.entry.is_directory() ? before->second.entry.kind : Kind::opaque;
     }
   }
+  // A file hides nothing of the base but what is below it, and nobody asks for that.
+  if (entry.is_directory()) asked_directory_ = "/";
   nodes_[path] = Node{std::move(entry), std::move(content), Origin::placed};
 }
 
@@ -132,6 +147,8 @@ void LayerPlan::make_directories(const std::string& path, const oci::LayerEntry&
 
 void LayerPlan::remove(const std::string& path) {
   CHECK(!path.empty());
+  asked_directory_ = "/";
+  taken_directory_.clear();
   nodes_.erase(path);
   const std::string below = path + "/";
   auto node = nodes_.lower_bound(below);
@@ -176,15 +193,17 @@ void LayerPlan::change_file(const std::string& path, std::uint32_t mode, std::ui
 /// only passed through themselves do not count.
 std::map<std::string, util::Nanoseconds> LayerPlan::directory_times() const {
   std::map<std::string, util::Nanoseconds> newest;
+  auto parent = newest.end();  // siblings come one after the other
   // From the last name to the first: what is below a directory comes before it.
   for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
     const oci::LayerEntry& entry = node->second.entry;
-    const auto own = newest.find(node->first);
+    const auto own = entry.is_directory() ? newest.find(node->first) : newest.end();
     if (entry.kind == Kind::whiteout || node->second.origin == Origin::passed) continue;
     const bool derived = node->second.origin == Origin::made && own != newest.end();
     const util::Nanoseconds time = derived ? own->second : entry.mtime;
-    const auto [parent, added] = newest.emplace(cache::parent_path(node->first), time);
-    if (!added && parent->second < time) parent->second = time;
+    std::string directory = cache::parent_path(node->first);
+    if (parent == newest.end() || parent->first != directory) parent = newest.emplace(std::move(directory), time).first;
+    if (parent->second < time) parent->second = time;
   }
   return newest;
 }
@@ -193,18 +212,14 @@ std::vector<oci::LayerEntry> LayerPlan::entries() const {
   std::vector<oci::LayerEntry> entries;
   entries.reserve(nodes_.size());
   const std::map<std::string, util::Nanoseconds> times = directory_times();
+  std::map<const FileContent*, const std::string*> first_names;
   for (const auto& [path, node] : nodes_) {
     entries.push_back(node.entry);
-    const auto time = times.find(path);
+    const auto time = node.origin == Origin::placed ? times.end() : times.find(path);
     if (node.origin != Origin::placed && time != times.end()) entries.back().mtime = time->second;
-  }
-  oci::sort_entries(entries);
-  std::map<const FileContent*, const std::string*> first_names;
-  for (oci::LayerEntry& entry : entries) {
-    const FileContent* content = nodes_.at(entry.path).content.get();
-    if (content == nullptr) continue;
-    const auto [first, is_first] = first_names.emplace(content, &entry.path);
-    if (!is_first) entry.hard_link = *first->second;
+    if (node.content.use_count() <= 1) continue;
+    const auto [first, is_first] = first_names.emplace(node.content.get(), &path);
+    if (!is_first) entries.back().hard_link = *first->second;
   }
   return entries;
 }

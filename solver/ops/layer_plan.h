@@ -63,13 +63,23 @@ class LayerPlan final : public cache::Tree {
     enum class Origin { placed, made, passed } origin = Origin::placed;
   };
   using Origin = Node::Origin;
+  /// The order of a layer: what is below a directory comes right after it.
+  struct PathOrder {
+    bool operator()(const std::string& a, const std::string& b) const { return oci::path_less(a, b); }
+  };
+  using Nodes = std::map<std::string, Node, PathOrder>;
   std::map<std::string, util::Nanoseconds> directory_times() const;
   /// Whether the base still shows at `path`, as far as the directories above it are concerned.
   bool base_shows(const std::string& path) const;
+  bool compute_base_shows(const std::string& path) const;
   void take_parents(const std::string& path);
 
   std::shared_ptr<const cache::Tree> base_;
-  std::map<std::string, Node> nodes_;
+  Nodes nodes_;
+  // Files are put directory by directory: what was found out about the last directory is asked for again and again.
+  std::string taken_directory_;  ///< it and all above it are nodes; "" = not known of any
+  mutable std::string asked_directory_ = "/";
+  mutable bool asked_shows_ = false;  ///< whether the base shows what is in `asked_directory_`
 };
 
 }  // namespace ops

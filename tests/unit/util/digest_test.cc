@@ -72,3 +72,14 @@ TEST_CASE("fields do not run into each other") {
   CHECK(util::Hasher("r").field("x", "").finish() != util::Hasher("r").finish());
   CHECK(util::Hasher("r1").finish() != util::Hasher("r2").finish());
 }
+
+TEST_CASE("many and long fields are hashed as they would be one by one") {
+  util::Hasher hasher("r");
+  std::string all = "6:1:reciper";
+  for (int i = 0; i < 3000; ++i) {
+    const std::string value(static_cast<std::size_t>(i % 7000 * (i % 100 == 0 ? 40 : 1) % 5000), 'v');
+    hasher.field("label", value);
+    all += "5:" + std::to_string(value.size()) + ":label" + value;
+  }
+  CHECK(hasher.finish() == util::sha256_of(all));
+}

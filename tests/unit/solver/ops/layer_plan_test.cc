@@ -125,3 +125,19 @@ TEST_CASE("a listing skips what is deeper and sees names that sort around the sl
   plan.put(test::file("d/a0"), content(""));
   CHECK(plan.list("d") == Lines{"a", "a-b", "a0"});
 }
+
+TEST_CASE("what is asked between changes is answered as it is then") {
+  LayerPlan plan(base_tree());
+  CHECK(plan.find("usr/lib/a"));
+  plan.remove("usr");
+  CHECK_FALSE(plan.find("usr/lib/a"));
+  plan.put(test::directory("usr"));
+  CHECK_FALSE(plan.find("usr/lib/a"));
+  plan.put(test::directory("usr/lib"));
+  CHECK_FALSE(plan.find("usr/lib/a"));
+  plan.put(test::file("usr/lib/b"), content("b"));
+  plan.remove("usr/lib");
+  plan.put(test::directory("usr/lib"));
+  plan.put(test::file("usr/lib/b"), content("c"));
+  CHECK(show(plan.entries()) == Lines{"o 755 0:0 usr", "d 755 0:0 usr/lib", "f 644 0:0 usr/lib/b"});
+}
