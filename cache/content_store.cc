@@ -5,15 +5,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <unordered_map>
 #include <utility>
 
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/fs.h"
 #include "util/log.h"
+#include "util/sync.h"
 
 namespace cache {
 namespace {
+
+/// Smaller blobs are hashed again sooner than what is known of them is looked up.
+constexpr std::uint64_t kWorthKnowing = std::uint64_t{1} << 20;
+constexpr std::uint64_t kFlushStep = std::uint64_t{8} << 20;
 
 /// Reads a blob's file to its end and compares the digest there; drops a blob that is damaged.
 class VerifyingReader final : public util::Reader {
@@ -48,13 +54,36 @@ class VerifyingReader final : public util::Reader {
 
 }  // namespace
 
+class WrittenBlobs {
+ public:
+  /// Remembers the file as it is now.
+  void add(const util::Digest& digest, int fd) {
+    known_.lock()->insert_or_assign(digest, util::stat_at(fd, ""));
+  }
+  /// Whether the file is the one that was written, and as it was then.
+  bool contains(const util::Digest& digest, int fd) const {
+    const util::FileStat now = util::stat_at(fd, "");
+    auto known = known_.lock();
+    const auto found = known->find(digest);
+    if (found == known->end()) return false;
+    const util::FileStat& then = found->second;
+    return now.device == then.device && now.inode == then.inode && now.size == then.size && now.mtime == then.mtime &&
+           now.ctime == then.ctime;
+  }
+
+ private:
+  mutable util::Sync<std::unordered_map<util::Digest, util::FileStat>> known_;
+};
+
 struct BlobWriter::State {
+  std::shared_ptr<WrittenBlobs> written;
   std::filesystem::path layout;
   std::filesystem::path temporary;
   util::Fd fd;
   std::optional<util::Digest> expected;
   util::Sha256 hash;
   std::uint64_t size = 0;
+  std::uint64_t flushing = 0;  ///< so many bytes are on their way to the disk
 
   ~State() {
     if (!temporary.empty()) ::unlink(temporary.c_str());
@@ -69,6 +98,11 @@ void BlobWriter::write(util::Bytes data) {
   util::write_all(state_->fd.get(), data);
   state_->hash.update(data);
   state_->size += data.size();
+  if (state_->size - state_->flushing < kFlushStep) return;
+  // The disk works while more is made, so that `commit` has little left to wait for. A hint: failures show there.
+  (void)::sync_file_range(state_->fd.get(), static_cast<off_t>(state_->flushing),
+                          static_cast<off_t>(state_->size - state_->flushing), SYNC_FILE_RANGE_WRITE);
+  state_->flushing = state_->size;
 }
 
 std::uint64_t BlobWriter::size() const {
@@ -94,13 +128,14 @@ BlobInfo BlobWriter::commit() {
       }
     }
     state_->temporary.clear();
+    if (info.size >= kWorthKnowing) state_->written->add(info.digest, state_->fd.get());
   }
   state_.reset();
   return info;
 }
 
 ContentStore::ContentStore(std::filesystem::path layout, std::filesystem::path temporary)
-    : layout_(std::move(layout)), temporary_(std::move(temporary)) {}
+    : layout_(std::move(layout)), temporary_(std::move(temporary)), written_(std::make_shared<WrittenBlobs>()) {}
 
 bool ContentStore::contains(const util::Digest& digest) const {
   struct stat status = {};
@@ -121,6 +156,7 @@ std::unique_ptr<util::Reader> ContentStore::open(const util::Digest& digest) con
   std::filesystem::path file = path(digest);
   util::Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) util::throw_errno(fmt::format("open blob `{}`", digest.to_string()));
+  if (written_->contains(digest, fd.get())) return std::make_unique<util::FdReader>(std::move(fd));
   if (digest.algorithm() != "sha256") {
     throw util::Error(fmt::format("open blob `{}`: digests of this algorithm cannot be verified", digest.to_string()));
   }
@@ -141,6 +177,7 @@ BlobWriter ContentStore::create(std::optional<util::Digest> expected) const {
   int fd = ::mkostemp(pattern.data(), O_CLOEXEC);
   if (fd < 0) util::throw_errno(fmt::format("create a temporary file in `{}`", temporary_.native()));
   auto state = std::make_unique<BlobWriter::State>();
+  state->written = written_;
   state->layout = layout_;
   state->temporary = pattern;
   state->fd = util::Fd(fd);

@@ -16,6 +16,9 @@ struct BlobInfo {
   std::uint64_t size = 0;
 };
 
+/// Files of blobs that this process wrote.
+class WrittenBlobs;
+
 /// A blob being written; appears in the store at `commit`, vanishes otherwise.
 class BlobWriter final : public util::Writer {
  public:
@@ -43,7 +46,8 @@ class ContentStore {
   std::optional<BlobInfo> find(const util::Digest& digest) const;
   std::filesystem::path path(const util::Digest& digest) const;
   /// Throws util::Error when absent. The bytes are verified as they are read: a Reader that reaches the end of
-  /// damaged bytes throws, and the blob is dropped from the store.
+  /// damaged bytes throws, and the blob is dropped from the store. What this process itself has hashed and written is
+  /// not hashed again, as long as nobody has touched the file.
   std::unique_ptr<util::Reader> open(const util::Digest& digest) const;
   /// Whole small blob, verified.
   std::string read(const util::Digest& digest) const;
@@ -57,6 +61,7 @@ class ContentStore {
  private:
   std::filesystem::path layout_;
   std::filesystem::path temporary_;
+  std::shared_ptr<WrittenBlobs> written_;
 };
 
 }  // namespace cache

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <thread>
+
 #include <filesystem>
 
 #include "tests/support/test_dir.h"
@@ -72,4 +75,17 @@ TEST_CASE("a truncated blob of the same name is replaced by a put") {
   store.directory.write("oci/blobs/sha256/" + std::string(info.digest.hex()), "hel");
   store.content.put("hello");
   CHECK(store.content.read(info.digest) == "hello");
+}
+
+TEST_CASE("a large blob of this process is not hashed again, unless somebody touched it") {
+  Store store;
+  const std::string text(std::size_t{2} << 20, 'x');
+  cache::BlobInfo info = store.content.put(text);
+  CHECK(store.content.read(info.digest) == text);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // longer than the clock of a file system needs to go on
+  std::string damaged = text;
+  damaged[1000000] = 'y';
+  store.directory.write("oci/blobs/sha256/" + std::string(info.digest.hex()), damaged);
+  CHECK_THROWS_AS(store.content.read(info.digest), util::Error);
+  CHECK_FALSE(store.content.contains(info.digest));
 }
