@@ -52,13 +52,16 @@ struct LocalImages {
     return put(oci::to_json_text(manifest), oci::kOciManifest);
   }
   /// One layer with a file that holds `content`.
-  oci::Descriptor manifest(const std::string& created, const std::string& content, const std::string& platform = "linux/amd64") {
+  oci::Descriptor manifest(const std::string& created, const std::string& content,
+                           const std::string& platform = "linux/amd64") {
     oci::ImageConfig config;
     config.created = created;
     config.platform = oci::Platform::parse(platform);
     return image(config, {layer_tar("file", content)});
   }
-  void tag(const std::string& name, const oci::Descriptor& image) { cache.images().tag(oci::Reference::parse(name), image); }
+  void tag(const std::string& name, const oci::Descriptor& image) {
+    cache.images().tag(oci::Reference::parse(name), image);
+  }
   builder::ImageView view() { return builder::ImageView(cache); }
 };
 

@@ -18,8 +18,10 @@ nlohmann::ordered_json version_data() {
   utsname system = {};
   ::uname(&system);
   const oci::Platform platform = oci::Platform::local();
-  const nlohmann::ordered_json program = {
-      {"Version", BUILDER_VERSION}, {"Os", platform.os}, {"Arch", platform.architecture}, {"KernelVersion", std::string(system.release)}};
+  const nlohmann::ordered_json program = {{"Version", BUILDER_VERSION},
+                                          {"Os", platform.os},
+                                          {"Arch", platform.architecture},
+                                          {"KernelVersion", std::string(system.release)}};
   return {{"version", BUILDER_VERSION}, {"Client", program}, {"Server", program}};
 }
 

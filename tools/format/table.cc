@@ -44,7 +44,8 @@ std::string align_columns(std::string_view text) {
   return aligned;
 }
 
-std::string format_rows(std::string_view format, std::string_view standard, const std::map<std::string, std::string>& headings,
+std::string format_rows(std::string_view format, std::string_view standard,
+                        const std::map<std::string, std::string>& headings,
                         std::span<const nlohmann::ordered_json> rows) {
   std::string text(util::trim(format));
   if (text.empty() || text == "table") text = standard;

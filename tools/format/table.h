@@ -9,11 +9,12 @@
 
 namespace builder::format {
 
-/// What docker's list commands do with --format: `rows` (objects with the same fields) as text, each ending in a line break.
-/// "json": an object a line; "table TEMPLATE": aligned columns under the fields' `headings`; "", "table": `standard`, which is such
-/// a text; anything else is a template for each row. `\t` and `\n` written as two characters mean a tab and a line break.
-/// Throws util::Error for a template that is wrong, also when there are no rows.
-std::string format_rows(std::string_view format, std::string_view standard, const std::map<std::string, std::string>& headings,
+/// What docker's list commands do with --format: `rows` (objects with the same fields) as text, each ending in a line
+/// break. "json": an object a line; "table TEMPLATE": aligned columns under the fields' `headings`; "", "table":
+/// `standard`, which is such a text; anything else is a template for each row. `\t` and `\n` written as two characters
+/// mean a tab and a line break. Throws util::Error for a template that is wrong, also when there are no rows.
+std::string format_rows(std::string_view format, std::string_view standard,
+                        const std::map<std::string, std::string>& headings,
                         std::span<const nlohmann::ordered_json> rows);
 
 /// Columns separated by tabs, aligned as docker does: three blanks between them, and at least ten letters each.

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "tools/format/template_lexer.h"
 #include "tools/format/template_tree.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -18,10 +19,6 @@ constexpr std::size_t kMaxSteps = 1'000'000;
 constexpr std::size_t kMaxOutput = 256 << 20;
 /// Objects whose members have names of the user's choice: to ask for an absent one is no mistake.
 constexpr std::array<std::string_view, 5> kMaps = {"Labels", "Annotations", "Volumes", "ExposedPorts", "OnBuild"};
-
-[[noreturn]] void throw_at(std::size_t offset, const std::string& what) {
-  throw util::Error(fmt::format("format template: column {}: {}", offset + 1, what));
-}
 
 /// One run of a template.
 class Execution {
@@ -38,7 +35,8 @@ class Execution {
   enum class Flow { on, leave_loop, next_round };
 
   void step(std::size_t offset) {
-    if (++steps_ > kMaxSteps || output_.size() > kMaxOutput) throw_at(offset, "the template makes too much of its data");
+    if (++steps_ > kMaxSteps || output_.size() > kMaxOutput)
+      throw_at(offset, "the template makes too much of its data");
   }
 
   Flow walk(const Nodes& nodes, const Value& dot) {
@@ -55,17 +53,23 @@ class Execution {
   Flow visit(const Node& node, const Value& dot) {
     step(node.pipeline.offset);
     switch (node.kind) {
-      case Node::Kind::text: output_ += node.text; return Flow::on;
-      case Node::Kind::leave_loop: return Flow::leave_loop;
-      case Node::Kind::next_round: return Flow::next_round;
+      case Node::Kind::text:
+        output_ += node.text;
+        return Flow::on;
+      case Node::Kind::leave_loop:
+        return Flow::leave_loop;
+      case Node::Kind::next_round:
+        return Flow::next_round;
       case Node::Kind::action: {
         const Value value = evaluate(node.pipeline, dot);
         if (node.pipeline.variables.empty()) output_ += print_value(value);
         return Flow::on;
       }
       case Node::Kind::branch:
-      case Node::Kind::with: return choose(node, dot);
-      case Node::Kind::range: return loop(node, dot);
+      case Node::Kind::with:
+        return choose(node, dot);
+      case Node::Kind::range:
+        return loop(node, dot);
     }
     return Flow::on;
   }
@@ -115,7 +119,8 @@ class Execution {
       for (const auto& [name, value] : over.items()) items.emplace_back(name, value);
       std::ranges::sort(items, {}, [](const auto& item) { return item.first.template get_ref<const std::string&>(); });
     } else if (!over.is_null()) {
-      throw_at(offset, fmt::format("range can't go over {}", over.dump(-1, ' ', false, Value::error_handler_t::replace)));
+      throw_at(offset,
+               fmt::format("range can't go over {}", over.dump(-1, ' ', false, Value::error_handler_t::replace)));
     }
     return items;
   }
@@ -129,7 +134,8 @@ class Execution {
   }
 
   Value& variable(const std::string& name, std::size_t offset) {
-    const auto found = std::find_if(variables_.rbegin(), variables_.rend(), [&](const auto& known) { return known.first == name; });
+    const auto found =
+        std::find_if(variables_.rbegin(), variables_.rend(), [&](const auto& known) { return known.first == name; });
     if (found == variables_.rend()) throw_at(offset, fmt::format("undefined variable `{}`", name));
     return found->second;
   }
@@ -167,7 +173,8 @@ class Execution {
   /// `and`, `or`: the first value that settles it, else the last.
   Value decide(const std::vector<Operand>& command, const Value& dot, std::optional<Value> piped) {
     const bool settles = command.front().name == "or";
-    if (command.size() == 1 && !piped) throw_at(command.front().offset, fmt::format("{}: needs an argument", command.front().name));
+    if (command.size() == 1 && !piped)
+      throw_at(command.front().offset, fmt::format("{}: needs an argument", command.front().name));
     Value value;
     for (std::size_t i = 1; i < command.size(); ++i) {
       value = evaluate(command[i], dot);
@@ -179,11 +186,16 @@ class Execution {
   Value evaluate(const Operand& operand, const Value& dot) {
     step(operand.offset);
     switch (operand.kind) {
-      case Operand::Kind::dot: return fields(dot, operand);
-      case Operand::Kind::variable: return fields(variable(operand.name, operand.offset), operand);
-      case Operand::Kind::literal: return *operand.literal;
-      case Operand::Kind::parenthesis: return fields(evaluate(*operand.inner, dot), operand);
-      case Operand::Kind::function: return call(operand, {});
+      case Operand::Kind::dot:
+        return fields(dot, operand);
+      case Operand::Kind::variable:
+        return fields(variable(operand.name, operand.offset), operand);
+      case Operand::Kind::literal:
+        return *operand.literal;
+      case Operand::Kind::parenthesis:
+        return fields(evaluate(*operand.inner, dot), operand);
+      case Operand::Kind::function:
+        return call(operand, {});
     }
     return nullptr;
   }
@@ -193,7 +205,8 @@ class Execution {
     bool in_map = headings_;
     for (const std::string& name : operand.fields) {
       if (at->is_null()) return nullptr;
-      if (!at->is_object()) throw_at(operand.offset, fmt::format("can't take field `.{}` of {}", name, at->type_name()));
+      if (!at->is_object())
+        throw_at(operand.offset, fmt::format("can't take field `.{}` of {}", name, at->type_name()));
       const auto found = at->find(name);
       if (found == at->end()) {
         if (in_map) return nullptr;

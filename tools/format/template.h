@@ -8,10 +8,10 @@
 
 namespace builder::format {
 
-/// A template in the language of Go's text/template as far as docker's --format needs it: fields, variables, pipelines, if,
-/// range, with, break, continue, comments, trimming, comparison, and docker's functions (json, join, split, lower, upper, title,
-/// pad, truncate, println, printf, print, len, index, slice). No templates within templates (define, template, block).
-/// Immutable; thread-safe.
+/// A template in the language of Go's text/template as far as docker's --format needs it: fields, variables, pipelines,
+/// if, range, with, break, continue, comments, trimming, comparison, and docker's functions (json, join, split, lower,
+/// upper, title, pad, truncate, println, printf, print, len, index, slice). No templates within templates (define,
+/// template, block). Immutable; thread-safe.
 class Template {
  public:
   /// Throws util::Error that names the column.

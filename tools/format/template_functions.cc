@@ -27,7 +27,9 @@ std::int64_t number_of(const Value& value) {
   return value.get<std::int64_t>();
 }
 
-std::string to_json(const Value& value) { return value.dump(-1, ' ', false, Value::error_handler_t::replace); }
+std::string to_json(const Value& value) {
+  return value.dump(-1, ' ', false, Value::error_handler_t::replace);
+}
 
 /// Letters of UTF-8; broken bytes count as one each.
 std::size_t next_letter(std::string_view text, std::size_t at) {
@@ -88,7 +90,8 @@ std::string pad(const Arguments& arguments) {
 
 std::size_t index_of(const Value& index, std::size_t size) {
   const std::int64_t at = number_of(index);
-  if (at < 0 || static_cast<std::size_t>(at) > size) throw util::Error(fmt::format("{} is out of range, of {}", at, size));
+  if (at < 0 || static_cast<std::size_t>(at) > size)
+    throw util::Error(fmt::format("{} is out of range, of {}", at, size));
   return static_cast<std::size_t>(at);
 }
 
@@ -117,7 +120,8 @@ Value index(const Arguments& arguments) {
 
 Value slice(const Arguments& arguments) {
   const Value& from = arguments[0];
-  if (!from.is_array() && !from.is_string()) throw util::Error(fmt::format("can't take a part of {}", from.type_name()));
+  if (!from.is_array() && !from.is_string())
+    throw util::Error(fmt::format("can't take a part of {}", from.type_name()));
   const std::size_t size = from.is_string() ? text_of(from).size() : from.size();
   const std::size_t start = arguments.size() > 1 ? index_of(arguments[1], size) : 0;
   const std::size_t end = arguments.size() > 2 ? index_of(arguments[2], size) : size;
@@ -149,7 +153,8 @@ bool equal(const Value& a, const Value& b) {
 }
 
 bool equals_any(const Arguments& arguments) {
-  return std::any_of(arguments.begin() + 1, arguments.end(), [&](const Value& other) { return equal(arguments[0], other); });
+  return std::any_of(arguments.begin() + 1, arguments.end(),
+                     [&](const Value& other) { return equal(arguments[0], other); });
 }
 
 std::string print(const Arguments& arguments, bool line) {
@@ -170,7 +175,8 @@ struct Directive {
 
 std::int64_t take_number(std::string_view text, std::size_t& at) {
   std::int64_t number = 0;
-  for (; at < text.size() && std::isdigit(static_cast<unsigned char>(text[at])); ++at) number = std::min(number * 10 + (text[at] - '0'), kMaxWidth);
+  for (; at < text.size() && std::isdigit(static_cast<unsigned char>(text[at])); ++at)
+    number = std::min(number * 10 + (text[at] - '0'), kMaxWidth);
   return number;
 }
 
@@ -198,12 +204,17 @@ std::string fill(const Directive& directive, std::string text, bool number) {
 }
 
 std::string wrong_verb(char verb, const Value& value) {
-  const std::string type = value.is_string() ? "string" : value.is_number_integer() ? "int" : value.is_number() ? "float64" : value.is_boolean() ? "bool" : "value";
+  const std::string type = value.is_string()           ? "string"
+                           : value.is_number_integer() ? "int"
+                           : value.is_number()         ? "float64"
+                           : value.is_boolean()        ? "bool"
+                                                       : "value";
   return fmt::format("%!{}({}={})", verb, type, print_value(value));
 }
 
 std::string format_one(const Directive& directive, char verb, const Value& value) {
-  const int precision = directive.precision < 0 ? 6 : static_cast<int>(std::min<std::int64_t>(directive.precision, 100));
+  const int precision =
+      directive.precision < 0 ? 6 : static_cast<int>(std::min<std::int64_t>(directive.precision, 100));
   switch (verb) {
     case 's':
     case 'v': {
@@ -228,15 +239,19 @@ std::string format_one(const Directive& directive, char verb, const Value& value
     case 'x':
     case 'X': {
       std::string text;
-      if (value.is_number_integer()) text = fmt::format("{:x}", value.get<std::int64_t>());
-      else if (value.is_string()) for (const char c : text_of(value)) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
-      else return wrong_verb(verb, value);
+      if (value.is_number_integer())
+        text = fmt::format("{:x}", value.get<std::int64_t>());
+      else if (value.is_string())
+        for (const char c : text_of(value)) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+      else
+        return wrong_verb(verb, value);
       return fill(directive, verb == 'X' ? util::to_upper(text) : text, value.is_number());
     }
     case 't':
       if (!value.is_boolean()) return wrong_verb(verb, value);
       return fill(directive, print_value(value), false);
-    default: return wrong_verb(verb, value);
+    default:
+      return wrong_verb(verb, value);
   }
 }
 
@@ -261,7 +276,8 @@ std::string print_formatted(const Arguments& arguments) {
   }
   if (next == arguments.size()) return text;
   text += "%!(EXTRA";
-  for (const char* comma = " "; next < arguments.size(); ++next, comma = ", ") text += comma + print_value(arguments[next]);
+  for (const char* comma = " "; next < arguments.size(); ++next, comma = ", ")
+    text += comma + print_value(arguments[next]);
   return text + ")";
 }
 
@@ -303,13 +319,15 @@ const std::map<std::string, Function, std::less<>>& functions() {
 
 }  // namespace
 
-bool is_function(std::string_view name) { return functions().contains(name); }
+bool is_function(std::string_view name) {
+  return functions().contains(name);
+}
 
 Value call_function(const std::string& name, const std::vector<Value>& arguments, bool headings) {
   const Function& function = functions().at(name);
   if (arguments.size() < function.least || arguments.size() > function.most) {
-    throw util::Error(fmt::format("takes {}{} argument{}, not {}", function.most > function.least ? "at least " : "", function.least,
-                                  function.least == 1 ? "" : "s", arguments.size()));
+    throw util::Error(fmt::format("takes {}{} argument{}, not {}", function.most > function.least ? "at least " : "",
+                                  function.least, function.least == 1 ? "" : "s", arguments.size()));
   }
   if (headings && function.changes_text) return arguments[0];
   if (!function.call) return arguments.back();
@@ -335,7 +353,8 @@ std::string print_value(const Value& value) {
   if (value.is_object()) {
     std::map<std::string, const Value*> sorted;
     for (const auto& [name, member] : value.items()) sorted[name] = &member;
-    for (const auto& [name, member] : sorted) text += (text.empty() ? "" : " ") + name + ":" + (member->is_null() ? "<nil>" : print_value(*member));
+    for (const auto& [name, member] : sorted)
+      text += (text.empty() ? "" : " ") + name + ":" + (member->is_null() ? "<nil>" : print_value(*member));
     return "map[" + text + "]";
   }
   return value.dump();

@@ -16,7 +16,7 @@ struct Pipeline;
 struct Operand {
   enum class Kind { dot, variable, literal, parenthesis, function };
   Kind kind = Kind::dot;
-  std::string name;                       ///< of the variable ("$x", "$") or function
+  std::string name;  ///< of the variable ("$x", "$") or function
   std::shared_ptr<const Value> literal;
   std::shared_ptr<const Pipeline> inner;  ///< parenthesis
   std::vector<std::string> fields;        ///< ".A.B" after it

@@ -23,7 +23,8 @@ struct Options {
   bool exit_code = false;
 };
 
-int run(const std::filesystem::path& root, const Options& options, const std::string& from, const std::string& to, std::stop_token stop) {
+int run(const std::filesystem::path& root, const Options& options, const std::string& from, const std::string& to,
+        std::stop_token stop) {
   util::NullProgress progress;
   ImageServices services(root, progress, false, stop);
   const ImageView view(services.cache);
@@ -51,7 +52,8 @@ Command diff_command() {
     return [options](const Arguments& arguments) {
       const std::filesystem::path root = cache::default_root();
       executor::enter_user_namespace_if_needed();
-      return run_interruptible("diff", [&](std::stop_token stop) { return run(root, *options, arguments[0], arguments[1], stop); });
+      return run_interruptible(
+          "diff", [&](std::stop_token stop) { return run(root, *options, arguments[0], arguments[1], stop); });
     };
   };
   return {{"diff", "image diff"}, "Compare two images: config, layers, files", "[OPTIONS] IMAGE IMAGE", {2, 2}, define};

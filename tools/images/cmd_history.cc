@@ -31,7 +31,8 @@ int show(const Options& options, const std::string& name) {
     for (const auto& row : rows) std::cout << row["ID"].get_ref<const std::string&>() << '\n';
     return 0;
   }
-  std::cout << format::format_rows(options.format, options.quiet ? "table {{.ID}}" : kTable, history_headings(options.style.human), rows);
+  std::cout << format::format_rows(options.format, options.quiet ? "table {{.ID}}" : kTable,
+                                   history_headings(options.style.human), rows);
   return 0;
 }
 
@@ -40,11 +41,13 @@ int show(const Options& options, const std::string& name) {
 Command history_command() {
   const auto define = [](CLI::App& app) -> Action {
     const auto options = std::make_shared<Options>();
-    app.add_flag("-H,--human,!--no-human", options->style.human, "Sizes and dates for people (--human=false: exact ones)");
+    app.add_flag("-H,--human,!--no-human", options->style.human,
+                 "Sizes and dates for people (--human=false: exact ones)");
     app.add_flag("--no-trunc", options->style.no_trunc, "Show whole ids and instructions");
     app.add_flag("-q,--quiet", options->quiet, "Only ids");
     app.add_option("--format", options->format, "table [TEMPLATE], json, or a Go template")->type_name("FORMAT");
-    app.add_option("--platform", options->platform, "Of an image for several platforms: this one")->type_name("PLATFORM");
+    app.add_option("--platform", options->platform, "Of an image for several platforms: this one")
+        ->type_name("PLATFORM");
     return [options](const Arguments& arguments) { return show(*options, arguments[0]); };
   };
   return {{"history", "image history"}, "Show how an image was made", "[OPTIONS] IMAGE", {1, 1}, define};

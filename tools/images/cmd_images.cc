@@ -53,8 +53,10 @@ int list(const Options& options, const std::string& pattern) {
     print_ids(rows);
     return 0;
   }
-  const std::string standard = options.quiet ? "table {{.ID}}" : std::string("table {{.Repository}}\t{{.Tag}}\t") + (options.digests ? "{{.Digest}}\t" : "") +
-                               "{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+  const std::string standard = options.quiet ? "table {{.ID}}"
+                                             : std::string("table {{.Repository}}\t{{.Tag}}\t") +
+                                                   (options.digests ? "{{.Digest}}\t" : "") +
+                                                   "{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
   std::cout << format::format_rows(options.format, standard, image_headings(), rows);
   return 0;
 }

@@ -34,7 +34,8 @@ Command info_command() {
     app.add_option("-f,--format", *format, "json, or a Go template")->type_name("FORMAT");
     return [format](const Arguments&) { return run(*format); };
   };
-  return {{"info", "system info"}, "Show the store, and how RUN is isolated on this machine", "[OPTIONS]", {0, 0}, define};
+  return {
+      {"info", "system info"}, "Show the store, and how RUN is isolated on this machine", "[OPTIONS]", {0, 0}, define};
 }
 
 }  // namespace builder

@@ -47,8 +47,10 @@ int inspect(const Options& options, const Arguments& arguments) {
 Command inspect_command() {
   const auto define = [](CLI::App& app) -> Action {
     const auto options = std::make_shared<Options>();
-    app.add_option("-f,--format", options->format, "json, or a Go template such as {{.Config.Cmd}}")->type_name("FORMAT");
-    app.add_option("--platform", options->platform, "Of an image for several platforms: this one")->type_name("PLATFORM");
+    app.add_option("-f,--format", options->format, "json, or a Go template such as {{.Config.Cmd}}")
+        ->type_name("FORMAT");
+    app.add_option("--platform", options->platform, "Of an image for several platforms: this one")
+        ->type_name("PLATFORM");
     app.add_option("--type", "image: the only type there is")->type_name("TYPE")->check(CLI::IsMember({"image"}));
     return [options](const Arguments& arguments) { return inspect(*options, arguments); };
   };

@@ -43,8 +43,11 @@ nlohmann::ordered_json row(const SearchResult& result, const Options& options) {
 }
 
 int run(const Options& options, const std::string& argument) {
-  static const std::map<std::string, std::string> kHeadings = {
-      {"Name", "NAME"}, {"Description", "DESCRIPTION"}, {"StarCount", "STARS"}, {"IsOfficial", "OFFICIAL"}, {"IsAutomated", "AUTOMATED"}};
+  static const std::map<std::string, std::string> kHeadings = {{"Name", "NAME"},
+                                                               {"Description", "DESCRIPTION"},
+                                                               {"StarCount", "STARS"},
+                                                               {"IsOfficial", "OFFICIAL"},
+                                                               {"IsAutomated", "AUTOMATED"}};
   const SearchQuery query = search_query(argument, options.limit);
   const SearchFilter filter = parse_search_filters(options.filters);
   return run_interruptible("search", [&](std::stop_token stop) {

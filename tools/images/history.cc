@@ -16,8 +16,9 @@ constexpr std::size_t kCreatedByLetters = 45;
 }  // namespace
 
 const std::map<std::string, std::string>& history_headings(bool human) {
-  static const std::map<std::string, std::string> plain = {{"ID", "IMAGE"},       {"CreatedSince", "CREATED"}, {"CreatedAt", "CREATED AT"},
-                                                           {"CreatedBy", "CREATED BY"}, {"Size", "SIZE"},            {"Comment", "COMMENT"}};
+  static const std::map<std::string, std::string> plain = {
+      {"ID", "IMAGE"},  {"CreatedSince", "CREATED"}, {"CreatedAt", "CREATED AT"}, {"CreatedBy", "CREATED BY"},
+      {"Size", "SIZE"}, {"Comment", "COMMENT"}};
   static const std::map<std::string, std::string> exact = [] {
     auto headings = plain;
     headings["CreatedSince"] = "CREATED AT";
@@ -26,7 +27,8 @@ const std::map<std::string, std::string>& history_headings(bool human) {
   return human ? plain : exact;
 }
 
-std::vector<nlohmann::ordered_json> history_rows(const ImageView& view, const PlatformImage& platform, const HistoryStyle& style) {
+std::vector<nlohmann::ordered_json> history_rows(const ImageView& view, const PlatformImage& platform,
+                                                 const HistoryStyle& style) {
   const oci::ImageConfig config = view.config(platform);
   const std::vector<std::uint64_t> sizes = view.layer_sizes(platform);
   std::vector<nlohmann::ordered_json> rows;

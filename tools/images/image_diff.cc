@@ -30,7 +30,8 @@ std::map<std::string, nlohmann::json> config_fields(const std::string& text) {
       for (const nlohmann::json& variable : value) {
         const std::string assignment = variable.is_string() ? variable.get<std::string>() : util::dump_json(variable);
         const std::size_t equals = assignment.find('=');
-        fields["Env." + assignment.substr(0, equals)] = equals == std::string::npos ? "" : assignment.substr(equals + 1);
+        fields["Env." + assignment.substr(0, equals)] =
+            equals == std::string::npos ? "" : assignment.substr(equals + 1);
       }
     } else if (!value.is_null()) {
       fields[name] = value;
@@ -69,7 +70,9 @@ Json layer_object(const DiffLayer& layer) {
 
 std::size_t common_layers(const DiffSide& from, const DiffSide& to) {
   std::size_t count = 0;
-  while (count < from.layers.size() && count < to.layers.size() && from.layers[count].diff_id == to.layers[count].diff_id) ++count;
+  while (count < from.layers.size() && count < to.layers.size() &&
+         from.layers[count].diff_id == to.layers[count].diff_id)
+    ++count;
   return count;
 }
 
@@ -101,9 +104,12 @@ const DiffLayer* deleting_layer(const DiffSide& side, std::size_t first, const s
   using Kind = oci::LayerEntry::Kind;
   for (std::size_t i = side.layers.size(); i-- > first;) {
     for (const oci::LayerEntry& entry : *side.layers[i].listing) {
-      const bool above = path.starts_with(entry.path) && path.size() > entry.path.size() && path[entry.path.size()] == '/';
+      const bool above =
+          path.starts_with(entry.path) && path.size() > entry.path.size() && path[entry.path.size()] == '/';
       const bool replaced = above && entry.kind == Kind::node && !entry.is_directory();
-      if ((entry.kind == Kind::whiteout && (above || entry.path == path)) || (entry.kind == Kind::opaque && above) || replaced) return &side.layers[i];
+      if ((entry.kind == Kind::whiteout && (above || entry.path == path)) || (entry.kind == Kind::opaque && above) ||
+          replaced)
+        return &side.layers[i];
     }
   }
   return nullptr;
@@ -122,7 +128,8 @@ struct Merged {
   std::map<std::string_view, const Item*> by_path;
 };
 
-Json file_change(const std::string& path, const char* kind, Json what, const oci::LayerEntry* from, const oci::LayerEntry* to, const DiffLayer& by) {
+Json file_change(const std::string& path, const char* kind, Json what, const oci::LayerEntry* from,
+                 const oci::LayerEntry* to, const DiffLayer& by) {
   Json change;
   change["Path"] = "/" + path;
   change["Change"] = kind;
@@ -147,14 +154,19 @@ Json diff_files(const DiffSide& from, const DiffSide& to) {
     }
     if (item->layer < common && old->second->layer == item->layer) continue;
     Json what = differences(*old->second->entry, *item->entry);
-    if (!what.empty()) changes.push_back(file_change(std::string(path), "changed", std::move(what), old->second->entry, item->entry, layer));
+    if (!what.empty())
+      changes.push_back(
+          file_change(std::string(path), "changed", std::move(what), old->second->entry, item->entry, layer));
   }
   for (const auto& [path, item] : before.by_path) {
     if (after.by_path.contains(path)) continue;
     const DiffLayer* by = deleting_layer(to, common, std::string(path));
-    changes.push_back(file_change(std::string(path), "removed", Json::array(), item->entry, nullptr, by != nullptr ? *by : from.layers[item->layer]));
+    changes.push_back(file_change(std::string(path), "removed", Json::array(), item->entry, nullptr,
+                                  by != nullptr ? *by : from.layers[item->layer]));
   }
-  std::ranges::sort(changes, [](const Json& a, const Json& b) { return a["Path"].get_ref<const std::string&>() < b["Path"].get_ref<const std::string&>(); });
+  std::ranges::sort(changes, [](const Json& a, const Json& b) {
+    return a["Path"].get_ref<const std::string&>() < b["Path"].get_ref<const std::string&>();
+  });
   return changes;
 }
 
@@ -175,14 +187,16 @@ std::vector<std::string> instructions(const oci::ImageConfig& config) {
 }
 
 cache::LayerId known_layer(cache::CacheDir& cache, const oci::Descriptor& blob, const util::Digest& diff_id) {
-  if (const auto packed = cache.records().find_blob(blob.digest); packed && cache.layers().contains(packed->layer)) return packed->layer;
+  if (const auto packed = cache.records().find_blob(blob.digest); packed && cache.layers().contains(packed->layer))
+    return packed->layer;
   if (!cache.layers().contains(diff_id)) cache.layers().add_remote(diff_id, blob, "");
   return diff_id;
 }
 
 }  // namespace
 
-DiffSide load_diff_side(const ImageView& view, cache::CacheDir& cache, const std::string& name, const std::string& platform, std::stop_token stop) {
+DiffSide load_diff_side(const ImageView& view, cache::CacheDir& cache, const std::string& name,
+                        const std::string& platform, std::stop_token stop) {
   const PlatformImage& image = view.find_platform(name, platform);
   DiffSide side;
   side.name = name;
@@ -216,7 +230,8 @@ Json diff_images(const DiffSide& from, const DiffSide& to) {
 }
 
 bool has_differences(const Json& diff) {
-  return !diff["Config"].empty() || !diff["Files"].empty() || !diff["Layers"]["Added"].empty() || !diff["Layers"]["Removed"].empty();
+  return !diff["Config"].empty() || !diff["Files"].empty() || !diff["Layers"]["Added"].empty() ||
+         !diff["Layers"]["Removed"].empty();
 }
 
 }  // namespace builder

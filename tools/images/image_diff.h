@@ -30,17 +30,18 @@ struct DiffSide {
   std::vector<DiffLayer> layers;
 };
 
-/// Loads all that is compared. Unpacks (and fetches) layers whose files are not known yet. Throws util::Error, Cancelled.
-DiffSide load_diff_side(const ImageView& view, cache::CacheDir& cache, const std::string& name, const std::string& platform,
-                        std::stop_token stop);
+/// Loads all that is compared. Unpacks (and fetches) layers whose files are not known yet. Throws util::Error,
+/// Cancelled.
+DiffSide load_diff_side(const ImageView& view, cache::CacheDir& cache, const std::string& name,
+                        const std::string& platform, std::stop_token stop);
 
 /// What `to` has other than `from`:
 ///   From, To {Name, Id};
 ///   Config [{Field, From, To}] (Field "Cmd", "Env.PATH", "Labels.a"; null = not there);
 ///   Layers {Common, Removed [layer], Added [layer]}, a layer being {Digest, CreatedBy, Size};
-///   Files [{Path, Change, What, From, To, Layer, CreatedBy}]: Change added, changed, removed; What differs ("content", "mode",
-///   "owner", "type", "target", "xattrs"); sizes in bytes; the layer and instruction of `to` that did it, or, for a file that was
-///   in a layer which `to` does not have, that one of `from`.
+///   Files [{Path, Change, What, From, To, Layer, CreatedBy}]: Change added, changed, removed; What differs ("content",
+///   "mode", "owner", "type", "target", "xattrs"); sizes in bytes; the layer and instruction of `to` that did it, or,
+///   for a file that was in a layer which `to` does not have, that one of `from`.
 /// Times play no part. Pure.
 nlohmann::ordered_json diff_images(const DiffSide& from, const DiffSide& to);
 

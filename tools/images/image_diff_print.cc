@@ -19,7 +19,9 @@ std::string short_digest(const Json& digest) {
   return text.substr(text.find(':') + 1, 12);
 }
 
-std::string value_text(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string value_text(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 std::string instruction(const Json& object) {
   const std::string text = util::replace_all(object["CreatedBy"].get<std::string>(), "\n", " ");
@@ -45,7 +47,8 @@ std::string describe_layers(const Json& layers) {
   std::string out = fmt::format("Layers: {} in common\n", layers["Common"].get<std::size_t>());
   for (const auto& [list, sign] : {std::pair("Removed", '-'), std::pair("Added", '+')}) {
     for (const Json& layer : layers[list]) {
-      out += fmt::format("  {} {}  {:>7}  {}\n", sign, short_digest(layer["Digest"]), util::human_size(layer["Size"].get<std::uint64_t>()), instruction(layer));
+      out += fmt::format("  {} {}  {:>7}  {}\n", sign, short_digest(layer["Digest"]),
+                         util::human_size(layer["Size"].get<std::uint64_t>()), instruction(layer));
     }
   }
   return out;
@@ -53,10 +56,16 @@ std::string describe_layers(const Json& layers) {
 
 std::string describe_file(const Json& file) {
   const std::string change = file["Change"].get<std::string>();
-  std::string line = fmt::format("    {} {}", change == "added" ? 'A' : change == "changed" ? 'C' : 'D', file["Path"].get<std::string>());
+  std::string line = fmt::format("    {} {}",
+                                 change == "added"     ? 'A'
+                                 : change == "changed" ? 'C'
+                                                       : 'D',
+                                 file["Path"].get<std::string>());
   if (change == "changed") {
     line += "  (" + util::join(file["What"].get<std::vector<std::string>>(), ", ") + ")";
-    if (file["From"] != file["To"]) line += fmt::format("  {} -> {}", util::human_size(file["From"].get<std::uint64_t>()), util::human_size(file["To"].get<std::uint64_t>()));
+    if (file["From"] != file["To"])
+      line += fmt::format("  {} -> {}", util::human_size(file["From"].get<std::uint64_t>()),
+                          util::human_size(file["To"].get<std::uint64_t>()));
   } else if (change == "added" && file["To"] != 0) {
     line += "  " + util::human_size(file["To"].get<std::uint64_t>());
   }
@@ -72,12 +81,14 @@ std::string describe_files(const Json& diff) {
     by_layer[file["Layer"].get<std::string>()] += describe_file(file);
   }
   if (diff["Files"].empty()) return "Files: the same\n";
-  std::string out = fmt::format("Files: {} added, {} changed, {} removed\n", counts["added"], counts["changed"], counts["removed"]);
+  std::string out =
+      fmt::format("Files: {} added, {} changed, {} removed\n", counts["added"], counts["changed"], counts["removed"]);
   for (const char* list : {"Removed", "Added"}) {
     for (const Json& layer : diff["Layers"][list]) {
       const auto files = by_layer.find(layer["Digest"].get<std::string>());
       if (files == by_layer.end()) continue;
-      out += fmt::format("  {}{}\n{}", std::string_view(list) == "Removed" ? "without " : "", instruction(layer), files->second);
+      out += fmt::format("  {}{}\n{}", std::string_view(list) == "Removed" ? "without " : "", instruction(layer),
+                         files->second);
       by_layer.erase(files);
     }
   }
@@ -88,8 +99,9 @@ std::string describe_files(const Json& diff) {
 }  // namespace
 
 std::string describe_diff(const Json& diff) {
-  std::string out = fmt::format("--- {} ({})\n+++ {} ({})\n", diff["From"]["Name"].get<std::string>(), short_digest(diff["From"]["Id"]),
-                                diff["To"]["Name"].get<std::string>(), short_digest(diff["To"]["Id"]));
+  std::string out = fmt::format("--- {} ({})\n+++ {} ({})\n", diff["From"]["Name"].get<std::string>(),
+                                short_digest(diff["From"]["Id"]), diff["To"]["Name"].get<std::string>(),
+                                short_digest(diff["To"]["Id"]));
   return out + describe_config(diff["Config"]) + describe_layers(diff["Layers"]) + describe_files(diff);
 }
 

@@ -10,8 +10,8 @@
 
 namespace builder {
 
-/// Which images `images` shows: docker's --filter KEY=VALUE (dangling, label, before, since, until, reference; several of a
-/// key: one of them must fit, but every label) and the REPOSITORY[:TAG] pattern of the command line.
+/// Which images `images` shows: docker's --filter KEY=VALUE (dangling, label, before, since, until, reference; several
+/// of a key: one of them must fit, but every label) and the REPOSITORY[:TAG] pattern of the command line.
 class ImageFilter {
  public:
   /// Throws util::Error for a key or value that is none; `before` and `since` name images of `view`.

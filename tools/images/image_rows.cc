@@ -1,8 +1,7 @@
 #include "tools/images/image_rows.h"
 
-#include <ctime>
-
 #include <algorithm>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "tools/format/table.h"
@@ -39,7 +38,8 @@ std::string go_time(std::int64_t nanoseconds) {
   return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S +0000 UTC", &parts));
 }
 
-nlohmann::ordered_json row(const LocalImage& image, const std::string& name, std::uint64_t size, bool digests, bool no_trunc) {
+nlohmann::ordered_json row(const LocalImage& image, const std::string& name, std::uint64_t size, bool digests,
+                           bool no_trunc) {
   const auto [repository, tag] = split_name(name);
   return {{"Containers", "N/A"},
           {"CreatedAt", image.created == 0 ? "N/A" : go_time(image.created)},
@@ -57,18 +57,25 @@ nlohmann::ordered_json row(const LocalImage& image, const std::string& name, std
 std::vector<std::string> shown_names(const LocalImage& image, const ImageFilter& filter) {
   if (image.names.empty()) return {""};
   std::vector<std::string> names;
-  std::ranges::copy_if(image.names, std::back_inserter(names), [&](const std::string& name) { return filter.accepts_name(name); });
+  std::ranges::copy_if(image.names, std::back_inserter(names),
+                       [&](const std::string& name) { return filter.accepts_name(name); });
   return names;
 }
 
 }  // namespace
 
 const std::map<std::string, std::string>& image_headings() {
-  static const std::map<std::string, std::string> headings = {
-      {"ID", "IMAGE ID"},           {"Repository", "REPOSITORY"},   {"Tag", "TAG"},
-      {"Digest", "DIGEST"},         {"CreatedSince", "CREATED"},    {"CreatedAt", "CREATED AT"},
-      {"Size", "SIZE"},             {"Containers", "CONTAINERS"},   {"VirtualSize", "SIZE"},
-      {"SharedSize", "SHARED SIZE"}, {"UniqueSize", "UNIQUE SIZE"}};
+  static const std::map<std::string, std::string> headings = {{"ID", "IMAGE ID"},
+                                                              {"Repository", "REPOSITORY"},
+                                                              {"Tag", "TAG"},
+                                                              {"Digest", "DIGEST"},
+                                                              {"CreatedSince", "CREATED"},
+                                                              {"CreatedAt", "CREATED AT"},
+                                                              {"Size", "SIZE"},
+                                                              {"Containers", "CONTAINERS"},
+                                                              {"VirtualSize", "SIZE"},
+                                                              {"SharedSize", "SHARED SIZE"},
+                                                              {"UniqueSize", "UNIQUE SIZE"}};
   return headings;
 }
 
@@ -77,9 +84,12 @@ std::string time_ago(std::int64_t created) {
   return util::human_duration(std::max<std::int64_t>(util::now_nanoseconds() - created, 0)) + " ago";
 }
 
-std::string shown_id(const util::Digest& id, bool no_trunc) { return no_trunc ? id.to_string() : id.short_hex(); }
+std::string shown_id(const util::Digest& id, bool no_trunc) {
+  return no_trunc ? id.to_string() : id.short_hex();
+}
 
-std::vector<nlohmann::ordered_json> image_rows(const ImageView& view, const ImageFilter& filter, bool digests, bool no_trunc) {
+std::vector<nlohmann::ordered_json> image_rows(const ImageView& view, const ImageFilter& filter, bool digests,
+                                               bool no_trunc) {
   std::vector<nlohmann::ordered_json> rows;
   for (const LocalImage& image : view.images()) {
     if (!filter.accepts(image)) continue;
@@ -96,9 +106,11 @@ std::string image_tree(const ImageView& view, const ImageFilter& filter, bool no
   for (const LocalImage& image : view.images()) {
     std::vector<std::string> names = shown_names(image, filter);
     if (!filter.accepts(image) || names.empty()) continue;
-    for (std::size_t i = 0; i + 1 < names.size(); ++i) text += split_name(names[i]).repository + ":" + split_name(names[i]).tag + "\t\t\t\n";
+    for (std::size_t i = 0; i + 1 < names.size(); ++i)
+      text += split_name(names[i]).repository + ":" + split_name(names[i]).tag + "\t\t\t\n";
     const Name last = split_name(names.back());
-    text += (names.back().empty() ? std::string("<untagged>") : last.repository + ":" + last.tag) + "\t" + shown_id(image.id(), no_trunc);
+    text += (names.back().empty() ? std::string("<untagged>") : last.repository + ":" + last.tag) + "\t" +
+            shown_id(image.id(), no_trunc);
     text += "\t" + util::human_size(view.size(image)) + "\t\n";
     std::vector<const PlatformImage*> platforms;
     for (const PlatformImage& platform : image.platforms) {
@@ -112,8 +124,10 @@ std::string image_tree(const ImageView& view, const ImageFilter& filter, bool no
       }
       std::uint64_t size = 0, packed = 0;
       for (const std::uint64_t layer : view.layer_sizes(*platform)) size += layer;
-      for (const oci::Descriptor& layer : platform->layers) packed += static_cast<std::uint64_t>(std::max<std::int64_t>(layer.size, 0));
-      text += shown_id(platform->config.digest, no_trunc) + "\t" + util::human_size(size) + "\t" + util::human_size(packed) + "\n";
+      for (const oci::Descriptor& layer : platform->layers)
+        packed += static_cast<std::uint64_t>(std::max<std::int64_t>(layer.size, 0));
+      text += shown_id(platform->config.digest, no_trunc) + "\t" + util::human_size(size) + "\t" +
+              util::human_size(packed) + "\n";
     }
   }
   return format::align_columns(text);

@@ -13,9 +13,10 @@ namespace builder {
 /// Headings of the fields of image_rows.
 const std::map<std::string, std::string>& image_headings();
 
-/// The lines of `images`: one for each name of each image, newest first; docker's fields (ID, Repository, Tag, Digest, CreatedSince,
-/// CreatedAt, Size, …). With `digests` the Digest is told, else it is "<none>".
-std::vector<nlohmann::ordered_json> image_rows(const ImageView& view, const ImageFilter& filter, bool digests, bool no_trunc);
+/// The lines of `images`: one for each name of each image, newest first; docker's fields (ID, Repository, Tag, Digest,
+/// CreatedSince, CreatedAt, Size, …). With `digests` the Digest is told, else it is "<none>".
+std::vector<nlohmann::ordered_json> image_rows(const ImageView& view, const ImageFilter& filter, bool digests,
+                                               bool no_trunc);
 
 /// The images with their platforms below, as text.
 std::string image_tree(const ImageView& view, const ImageFilter& filter, bool no_trunc);

@@ -20,7 +20,8 @@ constexpr const char* kAttestation = "vnd.docker.reference.type";
 constexpr std::size_t kCandidatesShown = 10;
 
 bool is_hex(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return !text.empty() &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 void read_manifest(const cache::ContentStore& content, PlatformImage& platform) {
@@ -166,9 +167,8 @@ ImageView::ImageView(cache::CacheDir& cache) : cache_(cache) {
 const LocalImage* ImageView::find_name(const oci::Reference& name) const {
   if (name.digest.empty()) {
     const std::string full = name.to_string();
-    const auto found = std::ranges::find_if(images_, [&](const LocalImage& image) {
-      return std::ranges::find(image.names, full) != image.names.end();
-    });
+    const auto found = std::ranges::find_if(
+        images_, [&](const LocalImage& image) { return std::ranges::find(image.names, full) != image.names.end(); });
     return found == images_.end() ? nullptr : &*found;
   }
   const auto in_repository = [&](const std::string& stored) {
@@ -217,7 +217,8 @@ FoundImage ImageView::find(std::string_view argument) const {
   std::vector<std::string> candidates;
   for (const LocalImage* image : found) {
     if (candidates.size() == kCandidatesShown) break;
-    candidates.push_back(image->id().short_hex() + (image->names.empty() ? "" : " (" + familiar(image->names.front()) + ")"));
+    candidates.push_back(image->id().short_hex() +
+                         (image->names.empty() ? "" : " (" + familiar(image->names.front()) + ")"));
   }
   throw ImageNotFound(fmt::format("image id `{}` is ambiguous: {} images begin with it", argument, ids.size()),
                       "one of: " + util::join(candidates, ", "));
@@ -226,7 +227,8 @@ FoundImage ImageView::find(std::string_view argument) const {
 const PlatformImage& ImageView::find_platform(std::string_view argument, const std::string& wanted) const {
   const LocalImage& image = *find(argument).image;
   if (!image.damage.empty()) {
-    throw util::Error(fmt::format("read image `{}`: {}", argument, image.damage), "pull or build it again, or remove it with `builder rmi`");
+    throw util::Error(fmt::format("read image `{}`: {}", argument, image.damage),
+                      "pull or build it again, or remove it with `builder rmi`");
   }
   const PlatformImage* platform = wanted.empty() ? image.platform() : image.platform(oci::Platform::parse(wanted));
   if (platform != nullptr) return *platform;
@@ -234,8 +236,9 @@ const PlatformImage& ImageView::find_platform(std::string_view argument, const s
   for (const PlatformImage& one : image.platforms) {
     if (one.present && !one.attestation) present.push_back(one.platform.to_string());
   }
-  throw util::Error(fmt::format("image `{}` is not here for {}", argument, wanted.empty() ? "any platform" : "platform " + wanted),
-                    present.empty() ? "pull it" : "here is: " + util::join(present, ", "));
+  throw util::Error(
+      fmt::format("image `{}` is not here for {}", argument, wanted.empty() ? "any platform" : "platform " + wanted),
+      present.empty() ? "pull it" : "here is: " + util::join(present, ", "));
 }
 
 void ImageView::throw_not_found(std::string_view argument) const {
@@ -286,7 +289,8 @@ std::uint64_t ImageView::layer_size(const oci::Descriptor& layer, const util::Di
     const char* end = known->first.data() + known->first.size();
     if (std::from_chars(known->first.data(), end, size).ptr == end) return size;
   }
-  if (!cache_.content().contains(layer.digest)) return static_cast<std::uint64_t>(std::max<std::int64_t>(layer.size, 0));
+  if (!cache_.content().contains(layer.digest))
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(layer.size, 0));
   const std::uint64_t size = unpacked_size(cache_.content(), layer.digest);
   records.save_fact(fact, std::to_string(size));
   return size;

@@ -29,15 +29,16 @@ struct PlatformImage {
 
 /// One image of the store: a manifest or an index, and every name that points to it.
 struct LocalImage {
-  oci::Descriptor descriptor;           ///< of the manifest or index; its digest is the image's digest ("RepoDigests")
-  std::vector<std::string> names;       ///< full: "docker.io/library/x:latest", sorted; none = untagged ("dangling")
-  std::vector<PlatformImage> platforms; ///< in the order of the index; just one for a manifest
-  std::size_t chosen = 0;               ///< which platform is shown: the one fitting this machine best, else the first present
-  std::int64_t created = 0;             ///< nanoseconds, as the chosen config says; 0 = it does not say
-  std::string damage;                   ///< not empty: why the image cannot be read; then `platforms` may be empty
+  oci::Descriptor descriptor;            ///< of the manifest or index; its digest is the image's digest ("RepoDigests")
+  std::vector<std::string> names;        ///< full: "docker.io/library/x:latest", sorted; none = untagged ("dangling")
+  std::vector<PlatformImage> platforms;  ///< in the order of the index; just one for a manifest
+  std::size_t chosen = 0;    ///< which platform is shown: the one fitting this machine best, else the first present
+  std::int64_t created = 0;  ///< nanoseconds, as the chosen config says; 0 = it does not say
+  std::string damage;        ///< not empty: why the image cannot be read; then `platforms` may be empty
 
-  /// What docker shows as the image id: the digest of the chosen platform's config; of an image that cannot be read, or of
-  /// which no platform is here, the digest of its manifest. Images that differ only in how layers are packed share it.
+  /// What docker shows as the image id: the digest of the chosen platform's config; of an image that cannot be read, or
+  /// of which no platform is here, the digest of its manifest. Images that differ only in how layers are packed share
+  /// it.
   util::Digest id() const;
   /// The chosen platform; nullptr when no platform is here.
   const PlatformImage* platform() const;
@@ -50,33 +51,36 @@ struct LocalImage {
 /// What an IMAGE argument means.
 struct FoundImage {
   const LocalImage* image = nullptr;  ///< lives as long as the view
-  /// The name that was given, normalised ("docker.io/library/x:latest"), when the argument was a name with a tag; for an id
-  /// or a digest there is none. `rmi` removes just this name.
+  /// The name that was given, normalised ("docker.io/library/x:latest"), when the argument was a name with a tag; for
+  /// an id or a digest there is none. `rmi` removes just this name.
   std::optional<std::string> name;
 };
 
-/// No image fits an argument, or several do. The message is docker's ("No such image: x:latest"); the hint names near ones.
+/// No image fits an argument, or several do. The message is docker's ("No such image: x:latest"); the hint names near
+/// ones.
 class ImageNotFound : public util::Error {
   using util::Error::Error;
 };
 
-/// The images of the store as they were when the view was made: what `images`, `inspect`, `tag`, `rmi`, `push`, `save`, …
-/// look at. Reads index.json, manifests and configs only; needs no user namespace. Not thread-safe.
+/// The images of the store as they were when the view was made: what `images`, `inspect`, `tag`, `rmi`, `push`, `save`,
+/// … look at. Reads index.json, manifests and configs only; needs no user namespace. Not thread-safe.
 class ImageView {
  public:
-  /// Reads the store. An image that cannot be read is listed with its `damage`, and hides no other. `cache` must outlive the view.
+  /// Reads the store. An image that cannot be read is listed with its `damage`, and hides no other. `cache` must
+  /// outlive the view.
   explicit ImageView(cache::CacheDir& cache);
 
   /// Newest first; images of the same age by their ids.
   const std::vector<LocalImage>& images() const { return images_; }
 
-  /// Finds an image as docker does: name[:tag] ("latest" if there is none), name@digest (digest of the image or of one of its
-  /// platforms), full id with or without "sha256:", or a prefix of an id; a name wins over an id prefix. Digests of
-  /// images and platform manifests count as ids too. Throws ImageNotFound; for a prefix of several ids it names them.
+  /// Finds an image as docker does: name[:tag] ("latest" if there is none), name@digest (digest of the image or of one
+  /// of its platforms), full id with or without "sha256:", or a prefix of an id; a name wins over an id prefix. Digests
+  /// of images and platform manifests count as ids too. Throws ImageNotFound; for a prefix of several ids it names
+  /// them.
   FoundImage find(std::string_view argument) const;
 
-  /// The platform of an image that `inspect`, `history`, … are about: `wanted` ("linux/arm64") if it is not empty, else the chosen one.
-  /// Throws ImageNotFound, and util::Error when the image is damaged or that platform is not here.
+  /// The platform of an image that `inspect`, `history`, … are about: `wanted` ("linux/arm64") if it is not empty, else
+  /// the chosen one. Throws ImageNotFound, and util::Error when the image is damaged or that platform is not here.
   const PlatformImage& find_platform(std::string_view argument, const std::string& wanted) const;
 
   /// All images with that id (see LocalImage::id).
@@ -87,8 +91,8 @@ class ImageView {
   /// The same as text, with the fields that we do not know.
   std::string config_text(const PlatformImage& platform) const;
 
-  /// Bytes of a layer unpacked, the sum of its files as docker counts; of a blob that was never unpacked they are counted now,
-  /// once. Of a layer that is not here (a lazy base) the packed size, which is all that is known.
+  /// Bytes of a layer unpacked, the sum of its files as docker counts; of a blob that was never unpacked they are
+  /// counted now, once. Of a layer that is not here (a lazy base) the packed size, which is all that is known.
   std::uint64_t layer_size(const oci::Descriptor& layer, const util::Digest& diff_id) const;
   /// layer_size of each layer, the lowest first.
   std::vector<std::uint64_t> layer_sizes(const PlatformImage& platform) const;

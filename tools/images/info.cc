@@ -72,7 +72,7 @@ std::vector<std::string> controllers(const executor::CgroupLayout& layout) {
       names.insert(hierarchy.controllers.begin(), hierarchy.controllers.end());
     }
   }
-  names.erase("");
+  std::erase_if(names, [](const std::string& name) { return name.empty() || name.starts_with("name="); });
   return {names.begin(), names.end()};
 }
 
@@ -95,8 +95,10 @@ void add_isolation(Json& info, const fs::path& root) {
   const executor::Privilege& privilege = executor::privilege();
   const bool possible = privilege.problem.empty();
   const bool overlay = possible && cache::overlay_usable(root);
-  const bool forced_copy = std::getenv("BUILDER_SNAPSHOTTER") != nullptr && std::string_view(std::getenv("BUILDER_SNAPSHOTTER")) == "copy";
-  const executor::CgroupLayout cgroups = executor::find_cgroup_layout(text_of("/proc/self/cgroup"), text_of("/proc/self/mountinfo"));
+  const bool forced_copy =
+      std::getenv("BUILDER_SNAPSHOTTER") != nullptr && std::string_view(std::getenv("BUILDER_SNAPSHOTTER")) == "copy";
+  const executor::CgroupLayout cgroups =
+      executor::find_cgroup_layout(text_of("/proc/self/cgroup"), text_of("/proc/self/mountinfo"));
   const bool seccomp = ::access("/proc/sys/kernel/seccomp/actions_avail", F_OK) == 0;
   info["Driver"] = overlay && !forced_copy ? "overlay" : "copy";
   info["CgroupVersion"] = cgroups.hierarchies.empty() ? "none" : cgroups.unified ? "2" : "1";
@@ -104,16 +106,26 @@ void add_isolation(Json& info, const fs::path& root) {
   info["SecurityOptions"] = Json::array();
   if (seccomp) info["SecurityOptions"].push_back("name=seccomp,profile=builtin");
   if (privilege.in_user_namespace) info["SecurityOptions"].push_back("name=rootless");
-  info["Run"] = {{"Possible", possible},
-                 {"Namespaces", possible ? Json::array({"mount", "pid", "ipc", "uts", "cgroup", "net as asked"}) : Json::array()},
-                 {"UserMapping", user_mapping()}};
+  info["Run"] = {
+      {"Possible", possible},
+      {"Namespaces", possible ? Json::array({"mount", "pid", "ipc", "uts", "cgroup", "net as asked"}) : Json::array()},
+      {"UserMapping", user_mapping()}};
   info["Emulated"] = emulated();
 
   if (!possible) add_missing(info, "RUN: " + privilege.problem, privilege.hint);
   if (!privilege.warning.empty()) add_missing(info, privilege.warning, privilege.hint);
-  if (possible && !overlay) add_missing(info, "overlayfs: steps work on full copies, which is slow", "have Linux 5.11 or newer, or keep the store (--root) on a file system that overlayfs can write to, such as ext4 or xfs");
-  if (!seccomp) add_missing(info, "seccomp: system calls of RUN cannot be filtered", "use a kernel with CONFIG_SECCOMP_FILTER");
-  if (!privilege.real_root && !(has_program("newuidmap") && has_program("newgidmap"))) add_missing(info, "newuidmap, newgidmap: RUN has one user id only", "install the package `uidmap`");
+  if (possible && !overlay)
+    add_missing(info, "overlayfs: steps work on full copies, which is slow",
+                "have Linux 5.11 or newer, or keep the store (--root) on a file system that overlayfs can write to, "
+                "such as ext4 or xfs");
+  if (possible && info["CgroupControllers"].empty()) {
+    add_missing(info, "cgroup controllers: --resource and --memory cannot limit a RUN",
+                "run it in a cgroup of its own: `systemd-run --user --scope -p Delegate=yes builder …`");
+  }
+  if (!seccomp)
+    add_missing(info, "seccomp: system calls of RUN cannot be filtered", "use a kernel with CONFIG_SECCOMP_FILTER");
+  if (!privilege.real_root && !(has_program("newuidmap") && has_program("newgidmap")))
+    add_missing(info, "newuidmap, newgidmap: RUN has one user id only", "install the package `uidmap`");
   if (!has_program("git")) add_missing(info, "git: no build contexts or ADD from git", "install the package `git`");
 }
 
@@ -192,15 +204,22 @@ std::string describe_info(const Json& info) {
   const auto number = [&](const char* name) { return info.at(name).get<std::uint64_t>(); };
   const Json& run = info.at("Run");
   std::string out = fmt::format("Version: {}\n", text("ServerVersion"));
-  out += fmt::format("Store: {}\n Images: {} ({} untagged)\n Images Size: {}\n Free Space: {}\n", text("DockerRootDir"), number("Images"),
-                     number("UntaggedImages"), util::human_size(number("ImagesSize")), util::human_size(number("FreeSpace")));
-  out += fmt::format("RUN: {}\n", run.at("Possible").get<bool>() ? "isolated by this program itself" : "not possible here");
-  out += fmt::format(" Users: {}\n Namespaces: {}\n Storage Driver: {}\n", run.at("UserMapping").get<std::string>(), joined(run.at("Namespaces")), text("Driver"));
-  out += fmt::format(" Cgroup Version: {}\n Cgroup Controllers: {}\n", text("CgroupVersion"), joined(info.at("CgroupControllers")));
-  out += fmt::format(" Security Options: {}\n Emulated Architectures: {}\n", joined(info.at("SecurityOptions")), joined(info.at("Emulated")));
-  out += fmt::format("Kernel Version: {}\nOperating System: {}\nOSType: {}\nArchitecture: {}\nCPUs: {}\nTotal Memory: {:.2f}GiB\nName: {}\n",
-                     text("KernelVersion"), text("OperatingSystem"), text("OSType"), text("Architecture"), number("NCPU"),
-                     static_cast<double>(number("MemTotal")) / (1 << 30), text("Name"));
+  out += fmt::format("Store: {}\n Images: {} ({} untagged)\n Images Size: {}\n Free Space: {}\n", text("DockerRootDir"),
+                     number("Images"), number("UntaggedImages"), util::human_size(number("ImagesSize")),
+                     util::human_size(number("FreeSpace")));
+  out += fmt::format("RUN: {}\n",
+                     run.at("Possible").get<bool>() ? "isolated by this program itself" : "not possible here");
+  out += fmt::format(" Users: {}\n Namespaces: {}\n Storage Driver: {}\n", run.at("UserMapping").get<std::string>(),
+                     joined(run.at("Namespaces")), text("Driver"));
+  out += fmt::format(" Cgroup Version: {}\n Cgroup Controllers: {}\n", text("CgroupVersion"),
+                     joined(info.at("CgroupControllers")));
+  out += fmt::format(" Security Options: {}\n Emulated Architectures: {}\n", joined(info.at("SecurityOptions")),
+                     joined(info.at("Emulated")));
+  out += fmt::format(
+      "Kernel Version: {}\nOperating System: {}\nOSType: {}\nArchitecture: {}\nCPUs: {}\nTotal Memory: "
+      "{:.2f}GiB\nName: {}\n",
+      text("KernelVersion"), text("OperatingSystem"), text("OSType"), text("Architecture"), number("NCPU"),
+      static_cast<double>(number("MemTotal")) / (1 << 30), text("Name"));
   if (info.at("Missing").empty()) return out + "Missing: nothing\n";
   out += "Missing:\n";
   for (const Json& missing : info.at("Missing")) {

@@ -9,9 +9,9 @@
 
 namespace builder {
 
-/// What `info` tells: the store, this machine, how RUN is isolated here, and what is missing for more. Fields that docker has too
-/// bear docker's names (ServerVersion, Images, Driver, DockerRootDir, NCPU, MemTotal, …). Sizes in bytes. To be called after
-/// executor::enter_user_namespace_if_needed. Throws util::Error if the store cannot be read.
+/// What `info` tells: the store, this machine, how RUN is isolated here, and what is missing for more. Fields that
+/// docker has too bear docker's names (ServerVersion, Images, Driver, DockerRootDir, NCPU, MemTotal, …). Sizes in
+/// bytes. To be called after executor::enter_user_namespace_if_needed. Throws util::Error if the store cannot be read.
 nlohmann::ordered_json system_info(cache::CacheDir& cache);
 
 /// The same for people.

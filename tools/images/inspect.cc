@@ -19,7 +19,8 @@ std::string familiar(const std::string& name) {
 
 /// The config's `config` object as it is stored, with the fields that docker always shows.
 Json config_object(const std::string& text) {
-  Json shown = {{"User", ""}, {"Env", nullptr}, {"Cmd", nullptr}, {"Volumes", nullptr}, {"WorkingDir", ""}, {"Entrypoint", nullptr}, {"OnBuild", nullptr}, {"Labels", nullptr}};
+  Json shown = {{"User", ""},       {"Env", nullptr},        {"Cmd", nullptr},     {"Volumes", nullptr},
+                {"WorkingDir", ""}, {"Entrypoint", nullptr}, {"OnBuild", nullptr}, {"Labels", nullptr}};
   const nlohmann::json whole = util::parse_json(text, "image config");
   const auto found = whole.find("config");
   if (found == whole.end() || !found->is_object()) return shown;

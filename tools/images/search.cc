@@ -32,7 +32,9 @@ std::string percent_encoded(std::string_view text) {
   return encoded;
 }
 
-bool is_registry(std::string_view part) { return part == "localhost" || part.find_first_of(".:") != std::string_view::npos; }
+bool is_registry(std::string_view part) {
+  return part == "localhost" || part.find_first_of(".:") != std::string_view::npos;
+}
 
 bool is_loopback(std::string_view host) {
   return host == "localhost" || host.starts_with("localhost:") || host.starts_with("127.") || host.starts_with("[::1]");
@@ -74,7 +76,8 @@ bool flag(const nlohmann::json& object, const char* name) {
 }  // namespace
 
 SearchQuery search_query(std::string_view argument, std::optional<int> limit) {
-  if (limit && (*limit < 1 || *limit > 100)) throw UsageError(fmt::format("limit {} is outside the range of [1, 100]", *limit));
+  if (limit && (*limit < 1 || *limit > 100))
+    throw UsageError(fmt::format("limit {} is outside the range of [1, 100]", *limit));
   SearchQuery query;
   query.limit = limit.value_or(0);
   const std::size_t slash = argument.find('/');
@@ -88,8 +91,10 @@ SearchQuery search_query(std::string_view argument, std::optional<int> limit) {
     query.host = kHub;
     if (query.term.starts_with("library/")) query.term.erase(0, 8);
   }
-  if (util::trim(query.term).empty()) throw UsageError("what to search for is missing", "usage: builder search [REGISTRY/]TERM");
-  query.url = (is_loopback(query.host) ? "http://" : "https://") + query.host + "/v1/search?q=" + percent_encoded(query.term);
+  if (util::trim(query.term).empty())
+    throw UsageError("what to search for is missing", "usage: builder search [REGISTRY/]TERM");
+  query.url =
+      (is_loopback(query.host) ? "http://" : "https://") + query.host + "/v1/search?q=" + percent_encoded(query.term);
   if (query.limit != 0) query.url += "&n=" + std::to_string(query.limit);
   return query;
 }
@@ -98,10 +103,12 @@ SearchFilter parse_search_filters(const std::vector<std::string>& filters) {
   SearchFilter found;
   for (const std::string& filter : filters) {
     const std::size_t equals = filter.find('=');
-    const std::string key = filter.substr(0, equals), value = equals == std::string::npos ? "" : filter.substr(equals + 1);
+    const std::string key = filter.substr(0, equals),
+                      value = equals == std::string::npos ? "" : filter.substr(equals + 1);
     if (key == "stars") {
       const auto parsed = std::from_chars(value.data(), value.data() + value.size(), found.stars);
-      if (parsed.ec != std::errc() || parsed.ptr != value.data() + value.size()) throw util::Error(fmt::format("invalid filter `{}`", filter), "stars=NUMBER");
+      if (parsed.ec != std::errc() || parsed.ptr != value.data() + value.size())
+        throw util::Error(fmt::format("invalid filter `{}`", filter), "stars=NUMBER");
     } else if (key == "is-official") {
       found.official = parse_bool(filter, value);
     } else if (key == "is-automated") {
@@ -114,7 +121,8 @@ SearchFilter parse_search_filters(const std::vector<std::string>& filters) {
 }
 
 bool SearchFilter::accepts(const SearchResult& result) const {
-  return result.stars >= stars && official.value_or(result.official) == result.official && automated.value_or(result.automated) == result.automated;
+  return result.stars >= stars && official.value_or(result.official) == result.official &&
+         automated.value_or(result.automated) == result.automated;
 }
 
 std::vector<SearchResult> parse_search_answer(std::string_view text, const SearchQuery& query) {
@@ -127,7 +135,8 @@ std::vector<SearchResult> parse_search_answer(std::string_view text, const Searc
     if (!one.is_object() || member(one, "name").empty()) continue;
     const auto stars = one.find("star_count");
     found.push_back({(query.host == kHub ? "" : query.host + "/") + member(one, "name"), member(one, "description"),
-                     stars != one.end() && stars->is_number_integer() ? stars->get<std::int64_t>() : 0, flag(one, "is_official"), flag(one, "is_automated")});
+                     stars != one.end() && stars->is_number_integer() ? stars->get<std::int64_t>() : 0,
+                     flag(one, "is_official"), flag(one, "is_automated")});
     if (query.limit != 0 && found.size() == static_cast<std::size_t>(query.limit)) break;
   }
   return found;

@@ -24,10 +24,10 @@ struct SearchQuery {
   std::string url;   ///< of the API: "https://index.docker.io/v1/search"
   std::string host;  ///< "index.docker.io", for messages
   std::string term;
-  int limit = 0;     ///< 0 = as many as the registry gives
+  int limit = 0;  ///< 0 = as many as the registry gives
 };
-/// "TERM" asks Docker Hub, "REGISTRY/TERM" that registry (a first part with a dot or a colon, or "localhost"; loopback by
-/// plain http). Throws UsageError for an empty term or a limit outside of 1 to 100.
+/// "TERM" asks Docker Hub, "REGISTRY/TERM" that registry (a first part with a dot or a colon, or "localhost"; loopback
+/// by plain http). Throws UsageError for an empty term or a limit outside of 1 to 100.
 SearchQuery search_query(std::string_view argument, std::optional<int> limit);
 
 /// --filter of `search`: stars=N, is-official=BOOL, is-automated=BOOL.

@@ -67,6 +67,15 @@ TEST_CASE("a command is found under each of its names, options stand anywhere") 
   }
 }
 
+TEST_CASE("a short name takes its value after an equals sign, too") {
+  Seen seen;
+  parse({"list", "-a=true", "x"}, seen).run();
+  CHECK(seen.all);
+  parse({"list", "-a=false"}, seen).run();
+  CHECK_FALSE(seen.all);
+  CHECK(usage_error({"list", "-z=1"}).starts_with("unknown flag: -z"));
+}
+
 TEST_CASE("what follows -- is no option") {
   Seen seen;
   parse({"list", "--", "-a"}, seen).run();

@@ -37,7 +37,8 @@ TEST_CASE("Images come newest first, each with all of its names") {
   CHECK(view.images()[0].names == std::vector<std::string>{"docker.io/library/app:2", "localhost:5000/app:2"});
   CHECK(view.images()[1].names == std::vector<std::string>{"docker.io/library/app:1"});
   const std::string digest = recent.digest.to_string();
-  CHECK(view.images()[0].repository_digests() == std::vector<std::string>{"app@" + digest, "localhost:5000/app@" + digest});
+  CHECK(view.images()[0].repository_digests() ==
+        std::vector<std::string>{"app@" + digest, "localhost:5000/app@" + digest});
 }
 
 TEST_CASE("The id is the config's digest, and differs from the image's digest") {
@@ -61,8 +62,9 @@ TEST_CASE("An image is found by name, digest, id and prefix of an id") {
   const util::Digest id = view.images()[0].id();
   CHECK(view.find("me/wow").name == "docker.io/me/wow:latest");
   CHECK(view.find("docker.io/me/wow:latest").image == &view.images()[0]);
-  for (const std::string& argument : {"me/wow@" + image.digest.to_string(), id.to_string(), std::string(id.hex()), id.short_hex(),
-                                      "sha256:" + id.short_hex(), image.digest.to_string(), image.digest.short_hex()}) {
+  for (const std::string& argument :
+       {"me/wow@" + image.digest.to_string(), id.to_string(), std::string(id.hex()), id.short_hex(),
+        "sha256:" + id.short_hex(), image.digest.to_string(), image.digest.short_hex()}) {
     CAPTURE(argument);
     CHECK(view.find(argument).image == &view.images()[0]);
     CHECK_FALSE(view.find(argument).name);
@@ -81,7 +83,8 @@ TEST_CASE("A name wins over the prefix of an id") {
 TEST_CASE("A prefix of several ids is refused and names them") {
   Store store;
   // 17 images: two of them begin with the same digit.
-  for (int i = 0; i != 17; ++i) store.tag("image:" + std::to_string(i), store.manifest("2024-01-01T00:00:00Z", std::to_string(i)));
+  for (int i = 0; i != 17; ++i)
+    store.tag("image:" + std::to_string(i), store.manifest("2024-01-01T00:00:00Z", std::to_string(i)));
   const ImageView view = store.view();
   std::map<char, int> first;
   for (const auto& image : view.images()) ++first[image.id().hex()[0]];
@@ -151,7 +154,8 @@ TEST_CASE("A layer that is not here counts as packed") {
 
 TEST_CASE("An image that cannot be read hides no other") {
   Store store;
-  const oci::Descriptor good = store.manifest("2024-01-01T00:00:00Z", "good"), bad = store.manifest("2025-01-01T00:00:00Z", "bad");
+  const oci::Descriptor good = store.manifest("2024-01-01T00:00:00Z", "good"),
+                        bad = store.manifest("2025-01-01T00:00:00Z", "bad");
   store.tag("good", good);
   store.tag("bad", bad);
   store.cache.content().remove(bad.digest);

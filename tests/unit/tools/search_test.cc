@@ -14,7 +14,8 @@ TEST_CASE("A term alone asks Docker Hub, one with a registry in front that regis
   CHECK(search_query("nginx", 5).url == "https://index.docker.io/v1/search?q=nginx&n=5");
   CHECK(search_query("me/nginx", std::nullopt).url == "https://index.docker.io/v1/search?q=me%2Fnginx");
   CHECK(search_query("docker.io/library/nginx", std::nullopt).url == "https://index.docker.io/v1/search?q=nginx");
-  CHECK(search_query("registry.company.com:5000/app", std::nullopt).url == "https://registry.company.com:5000/v1/search?q=app");
+  CHECK(search_query("registry.company.com:5000/app", std::nullopt).url ==
+        "https://registry.company.com:5000/v1/search?q=app");
   CHECK(search_query("localhost:5000/a b&n=1", std::nullopt).url == "http://localhost:5000/v1/search?q=a%20b%26n%3D1");
 }
 
@@ -27,15 +28,18 @@ TEST_CASE("A search for nothing and an impossible limit are wrong usage") {
 
 TEST_CASE("An answer is read leniently, but must be one") {
   const builder::SearchQuery hub = search_query("x", 2);
-  const auto found = parse_search_answer(R"({"results":[{"name":"a","description":null,"star_count":3,"is_official":true},
-    {"name":"b","star_count":"many"},{"description":"no name"},7,{"name":"c"}]})", hub);
+  const auto found =
+      parse_search_answer(R"({"results":[{"name":"a","description":null,"star_count":3,"is_official":true},
+    {"name":"b","star_count":"many"},{"description":"no name"},7,{"name":"c"}]})",
+                          hub);
   REQUIRE(found.size() == 2);
   CHECK(found[0].name == "a");
   CHECK(found[0].stars == 3);
   CHECK(found[0].official);
   CHECK(found[1].stars == 0);
   CHECK(parse_search_answer(R"({"results":null})", hub).empty());
-  CHECK(parse_search_answer(R"({"results":[{"name":"a"}]})", search_query("localhost:1/x", std::nullopt))[0].name == "localhost:1/a");
+  CHECK(parse_search_answer(R"({"results":[{"name":"a"}]})", search_query("localhost:1/x", std::nullopt))[0].name ==
+        "localhost:1/a");
   for (const char* text : {"", "<html>", "[]", "{}", "7", R"({"results":{}})"}) {
     CAPTURE(text);
     CHECK_THROWS_AS(parse_search_answer(text, hub), util::Error);

@@ -18,7 +18,9 @@ const Json kData = Json::parse(R"({
   "Config": {"Cmd": ["/bin/sh", "-c"], "Labels": {"z": "last", "a": "first"}, "User": "me"},
   "Nested": [[1, 2], [3]]})");
 
-std::string made(const std::string& text) { return Template(text).execute(kData); }
+std::string made(const std::string& text) {
+  return Template(text).execute(kData);
+}
 
 std::string error_of(const std::string& text) {
   try {
@@ -96,27 +98,30 @@ TEST_CASE("range over lists and maps, with variables, break, continue and else")
 }
 
 TEST_CASE("Functions and pipelines") {
-  check({{"{{json .RepoTags}}", R"(["a:1","b:2"])"},
-         {"{{json .Config}}", R"({"Cmd":["/bin/sh","-c"],"Labels":{"z":"last","a":"first"},"User":"me"})"},
-         {"{{join .RepoTags \", \"}}", "a:1, b:2"},
-         {"{{.Id | upper | lower | title}}", "Sha256:abc"},
-         {"{{title \"two words\"}}", "Two Words"},
-         {"{{index (split .Id \":\") 1}}", "abc"},
-         {"{{split \"añb\" \"\" | len}}", "3"},
-         {"{{len .RepoTags}} {{len .Id}} {{len .Config.Labels}}", "2 10 2"},
-         {"{{index .Config.Labels \"a\"}}{{index .Config.Labels \"none\"}}", "first"},
-         {"{{index .Nested 0 1}}", "2"},
-         {"{{slice .Id 0 3}} {{slice .RepoTags 1}}", "sha [b:2]"},
-         {"{{truncate .Id 3}}|{{pad \"x\" 1 2}}|", "sha| x  |"},
-         {"{{println \"a\" 1}}{{print 1 2 \"a\" \"b\" 3}}", "a 1\n1 2ab3"},
-         {"{{eq .Size 264000}}{{eq .Id \"x\" \"sha256:abc\"}}{{ne 1 2}}{{lt 1 2}}{{le 2 2}}{{gt \"b\" \"a\"}}{{ge 1 2}}", "truetruetruetruetruetruefalse"},
-         {"{{and 1 0 .Wrong}}{{or 0 \"x\" .Wrong}}{{not .Yes}}", "0xfalse"},
-         {"{{if and .Yes (gt .Size 10)}}big{{end}}", "big"}});
+  check(
+      {{"{{json .RepoTags}}", R"(["a:1","b:2"])"},
+       {"{{json .Config}}", R"({"Cmd":["/bin/sh","-c"],"Labels":{"z":"last","a":"first"},"User":"me"})"},
+       {"{{join .RepoTags \", \"}}", "a:1, b:2"},
+       {"{{.Id | upper | lower | title}}", "Sha256:abc"},
+       {"{{title \"two words\"}}", "Two Words"},
+       {"{{index (split .Id \":\") 1}}", "abc"},
+       {"{{split \"añb\" \"\" | len}}", "3"},
+       {"{{len .RepoTags}} {{len .Id}} {{len .Config.Labels}}", "2 10 2"},
+       {"{{index .Config.Labels \"a\"}}{{index .Config.Labels \"none\"}}", "first"},
+       {"{{index .Nested 0 1}}", "2"},
+       {"{{slice .Id 0 3}} {{slice .RepoTags 1}}", "sha [b:2]"},
+       {"{{truncate .Id 3}}|{{pad \"x\" 1 2}}|", "sha| x  |"},
+       {"{{println \"a\" 1}}{{print 1 2 \"a\" \"b\" 3}}", "a 1\n1 2ab3"},
+       {"{{eq .Size 264000}}{{eq .Id \"x\" \"sha256:abc\"}}{{ne 1 2}}{{lt 1 2}}{{le 2 2}}{{gt \"b\" \"a\"}}{{ge 1 2}}",
+        "truetruetruetruetruetruefalse"},
+       {"{{and 1 0 .Wrong}}{{or 0 \"x\" .Wrong}}{{not .Yes}}", "0xfalse"},
+       {"{{if and .Yes (gt .Size 10)}}big{{end}}", "big"}});
 }
 
 TEST_CASE("printf") {
   check({{R"({{printf "%s-%d-%q-%v-%%" .Id 7 "x" .RepoTags}})", "sha256:abc-7-\"x\"-[a:1 b:2]-%"},
-         {R"({{printf "%-5s|%5s|%05d|%.2f|%x|%t|%.1s" "ab" "ab" 42 1.5 255 true "añ"}})", "ab   |   ab|00042|1.50|ff|true|a"},
+         {R"({{printf "%-5s|%5s|%05d|%.2f|%x|%t|%.1s" "ab" "ab" 42 1.5 255 true "añ"}})",
+          "ab   |   ab|00042|1.50|ff|true|a"},
          {R"({{printf "%d %s"  "x"}})", "%!d(string=x) %!s(MISSING)"},
          {R"({{printf "a" 1}})", "a%!(EXTRA 1)"},
          {R"({{"x" | printf "%s%s" "y"}})", "yx"},
@@ -140,8 +145,9 @@ TEST_CASE("What is wrong is said, with the column") {
   CHECK(error_of("{{lt 1 \"a\"}}").find("can't compare number and string") != std::string::npos);
   CHECK(error_of("{{len}}") == "format template: column 3: len: takes 1 argument, not 0");
   CHECK(error_of("{{upper .Size}}").find("wants a text, not number") != std::string::npos);
-  for (const char* text : {"{{}}", "{{|}}", "{{.Id .Size}}", "{{\"x}}", "{{(.Id}}", "{{.Id)}}", "{{1x}}", "{{.Id | .Size}}", "{{template \"x\"}}",
-                           "{{/* x", "{{\"\\q\"}}", "{{and}}", "{{@}}", "{{.Id}", "{{if}}{{end}}", "{{range $i, := .RepoTags}}{{end}}", "{{$x := }}"}) {
+  for (const char* text : {"{{}}", "{{|}}", "{{.Id .Size}}", "{{\"x}}", "{{(.Id}}", "{{.Id)}}", "{{1x}}",
+                           "{{.Id | .Size}}", "{{template \"x\"}}", "{{/* x", "{{\"\\q\"}}", "{{and}}", "{{@}}",
+                           "{{.Id}", "{{if}}{{end}}", "{{range $i, := .RepoTags}}{{end}}", "{{$x := }}"}) {
     CAPTURE(text);
     CHECK(error_of(text) != "no error");
   }
@@ -164,13 +170,16 @@ TEST_CASE("Nesting and work are bounded") {
 
 TEST_CASE("Rows are shown as a table, as JSON or by a template") {
   const std::map<std::string, std::string> headings = {{"ID", "IMAGE ID"}, {"Tag", "TAG"}, {"Size", "SIZE"}};
-  const std::vector<Json> rows = {{{"ID", "0123456789ab"}, {"Tag", "1"}, {"Size", "5MB"}}, {{"ID", "x"}, {"Tag", "léngthy-tag"}, {"Size", "1B"}}};
+  const std::vector<Json> rows = {{{"ID", "0123456789ab"}, {"Tag", "1"}, {"Size", "5MB"}},
+                                  {{"ID", "x"}, {"Tag", "léngthy-tag"}, {"Size", "1B"}}};
   const std::string standard = "table {{.Tag}}\t{{.ID}}\t{{.Size}}";
   CHECK(format_rows("", standard, headings, rows) ==
         "TAG           IMAGE ID       SIZE\n1             0123456789ab   5MB\nléngthy-tag   x              1B\n");
   CHECK(format_rows("table", standard, headings, {}) == "TAG       IMAGE ID   SIZE\n");
-  CHECK(format_rows("table {{upper .Tag}}\\t{{json .ID}}", standard, headings, rows).starts_with("TAG           IMAGE ID\n1             \"0123456789ab\"\n"));
-  CHECK(format_rows("json", standard, headings, rows).starts_with("{\"ID\":\"0123456789ab\",\"Tag\":\"1\",\"Size\":\"5MB\"}\n{"));
+  CHECK(format_rows("table {{upper .Tag}}\\t{{json .ID}}", standard, headings, rows)
+            .starts_with("TAG           IMAGE ID\n1             \"0123456789ab\"\n"));
+  CHECK(format_rows("json", standard, headings, rows)
+            .starts_with("{\"ID\":\"0123456789ab\",\"Tag\":\"1\",\"Size\":\"5MB\"}\n{"));
   CHECK(format_rows("{{.ID}}\\t{{.Tag}}", standard, headings, rows) == "0123456789ab\t1\nx\tléngthy-tag\n");
   CHECK_THROWS_AS(format_rows("{{.ID", standard, headings, {}), util::Error);
   CHECK_THROWS_AS(format_rows("{{.Wrong}}", standard, headings, rows), util::Error);
