@@ -42,7 +42,7 @@ std::size_t CheckedReader::read(std::span<std::byte> buffer) {
   if (stop_.stop_requested()) throw util::Cancelled();
   std::size_t count = from_->read(buffer);
   util::Bytes data(buffer.data(), count);
-  hash_.update(data);
+  if (!vouched_) hash_.update(data);
   size_ += count;
   if (copy_to_ >= 0 && count > 0) {
     util::with_context(fmt::format("write `/{}` of a layer", entry_.path), [&] { util::write_all(copy_to_, data); });
@@ -58,6 +58,7 @@ util::Digest CheckedReader::finish() {
     throw util::Error(fmt::format("read `/{}`: it has {} bytes instead of {}", entry_.path, size_, entry_.size),
                       "the file changed while the build read it");
   }
+  if (vouched_) return entry_.content;
   util::Digest digest = hash_.finish();
   if (entry_.content && entry_.content != digest) {
     throw util::Error(fmt::format("read `/{}`: its content is not what it was before", entry_.path),

@@ -14,6 +14,7 @@
 #include "cache/layer_store.h"
 #include "cache/layered_tree.h"
 #include "cache/temporary.h"
+#include "cache/vouching_reader.h"
 #include "util/stream.h"
 #include "util/sync.h"
 #include "util/temp.h"
@@ -123,17 +124,27 @@ class CheckedReader final : public util::Reader {
   /// `copy_to`: descriptor that gets a copy of the bytes, or -1. `entry` must outlive the reader.
   CheckedReader(std::unique_ptr<util::Reader> from, const oci::LayerEntry& entry, std::stop_token stop,
                 int copy_to = -1)
-      : from_(std::move(from)), entry_(entry), stop_(std::move(stop)), copy_to_(copy_to) {}
+      : from_(std::move(from)),
+        entry_(entry),
+        stop_(std::move(stop)),
+        copy_to_(copy_to),
+        vouched_(is_vouched(*from_, entry)) {}
   std::size_t read(std::span<std::byte> buffer) override;
   /// Reads to the end if the caller has not; returns the digest. Throws util::Error when it or the size is not what the
   /// entry says. May be called once.
   util::Digest finish();
 
  private:
+  static bool is_vouched(const util::Reader& from, const oci::LayerEntry& entry) {
+    const auto* vouching = dynamic_cast<const VouchingReader*>(&from);
+    return vouching != nullptr && entry.content && vouching->vouched() == entry.content;
+  }
+
   std::unique_ptr<util::Reader> from_;
   const oci::LayerEntry& entry_;
   std::stop_token stop_;
   int copy_to_;
+  bool vouched_;  ///< the source sees to it that the digest is the entry's
   util::Sha256 hash_;
   std::uint64_t size_ = 0;
 };

@@ -148,7 +148,15 @@ class Walker {
   Walker(const Tree& tree, const Match& match, const util::PatternMatcher& exclude, const WalkVisitor& visit)
       : tree_(tree), match_(match), exclude_(exclude), visit_(visit) {}
 
-  void run() { enter("", match_.entry); }
+  void run() {
+    if (match_.entry.is_directory()) {
+      tree_.prefetch(match_.resolved, [this](const std::string& directory) {
+        const std::string relative = match_.resolved.empty() ? directory : directory.substr(match_.resolved.size() + 1);
+        return excluded(relative) && !exclude_.may_match_below(exclude_path(match_, relative));
+      });
+    }
+    enter("", match_.entry);
+  }
 
  private:
   bool excluded(const std::string& relative) const {
@@ -169,10 +177,8 @@ class Walker {
     pending_.push_back({relative, entry});
     std::size_t depth = pending_.size();
     if (!hidden) flush();
-    for (const std::string& name : tree_.list(join_path(match_.resolved, relative))) {
-      std::string below = join_path(relative, name);
-      std::optional<oci::LayerEntry> child = tree_.find(join_path(match_.resolved, below));
-      if (child) enter(below, *child);
+    for (const oci::LayerEntry& child : tree_.entries(join_path(match_.resolved, relative))) {
+      enter(join_path(relative, base_name(child.path)), child);
     }
     if (pending_.size() == depth) pending_.pop_back();
     flushed_ = std::min(flushed_, pending_.size());

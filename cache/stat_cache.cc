@@ -254,9 +254,10 @@ std::optional<util::Digest> StatCache::find(const std::string& path, const util:
   return record_digest(found->second);
 }
 
-void StatCache::put(const std::string& path, const util::FileStat& stat, const util::Digest& digest) {
-  if (digest.algorithm() != "sha256" || stat.ctime > util::now_nanoseconds() - kRacy) return;
+bool StatCache::put(const std::string& path, const util::FileStat& stat, const util::Digest& digest) {
+  if (digest.algorithm() != "sha256" || stat.ctime > util::now_nanoseconds() - kRacy) return false;
   state_->fresh.lock()->insert_or_assign(path, make_record(stat, digest));
+  return true;
 }
 
 void StatCache::save() noexcept {

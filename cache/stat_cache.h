@@ -20,7 +20,8 @@ class StatCache {
   StatCache(const std::filesystem::path& directory, const std::filesystem::path& tree);
   ~StatCache();
   std::optional<util::Digest> find(const std::string& path, const util::FileStat& stat) const;
-  void put(const std::string& path, const util::FileStat& stat, const util::Digest& digest);
+  /// Whether it is trusted, that is, was entered.
+  bool put(const std::string& path, const util::FileStat& stat, const util::Digest& digest);
   /// Writes if anything changed; failures are logged, never thrown.
   void save() noexcept;
 

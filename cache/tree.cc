@@ -21,6 +21,16 @@ oci::LayerEntry plain_directory(const std::string& path) {
 
 }  // namespace
 
+std::vector<oci::LayerEntry> Tree::entries(const std::string& path) const {
+  std::vector<oci::LayerEntry> entries;
+  for (const std::string& name : list(path)) {
+    if (std::optional<oci::LayerEntry> entry = find(path.empty() ? name : path + "/" + name)) {
+      entries.push_back(std::move(*entry));
+    }
+  }
+  return entries;
+}
+
 void MemoryTree::add(oci::LayerEntry entry, std::string content) {
   entry.path = util::clean_relative(entry.path);
   for (std::size_t slash = entry.path.find('/'); slash != std::string::npos; slash = entry.path.find('/', slash + 1)) {

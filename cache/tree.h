@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,6 +23,13 @@ class Tree {
   virtual std::optional<oci::LayerEntry> find(const std::string& path) const = 0;
   /// Names directly below a directory, sorted by bytes.
   virtual std::vector<std::string> list(const std::string& path) const = 0;
+  /// The entries directly below a directory, sorted by the bytes of their names.
+  virtual std::vector<oci::LayerEntry> entries(const std::string& path) const;
+  /// A hint: everything below a directory is going to be looked at, but for the directories that `skip` says.
+  virtual void prefetch(const std::string& path, const std::function<bool(const std::string& directory)>& skip) const {
+    (void)path;
+    (void)skip;
+  }
   /// Content of a regular file. Throws util::Error.
   virtual std::unique_ptr<util::Reader> open(const std::string& path) const = 0;
   /// sha256 of a regular file's content, remembered where that is safe. Throws util::Error.

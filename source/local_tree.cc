@@ -3,7 +3,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "cache/vouching_reader.h"
 #include "util/error.h"
+#include "util/parallel.h"
 #include "util/stats.h"
 #include "util/stream.h"
 
@@ -21,9 +26,42 @@ std::string parent_of(const std::string& path) {
   return slash == std::string::npos ? std::string() : path.substr(0, slash);
 }
 
+std::string base_of(const std::string& path) {
+  std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+util::Counter& files_stat() {
+  static util::Counter& count = util::counter("context.files_stat");
+  return count;
+}
+
 bool same_file(const util::FileStat& a, const util::FileStat& b) {
   return a.device == b.device && a.inode == b.inode && a.size == b.size && a.mtime == b.mtime && a.ctime == b.ctime;
 }
+
+/// A file whose digest is known, as long as it stays what it is.
+class UnchangedReader final : public cache::VouchingReader {
+ public:
+  UnchangedReader(util::Fd fd, std::string path, const util::FileStat& stat, util::Digest digest)
+      : fd_(std::move(fd)), reader_(fd_.get()), path_(std::move(path)), stat_(stat), digest_(std::move(digest)) {}
+  std::size_t read(std::span<std::byte> buffer) override {
+    const std::size_t count = reader_.read(buffer);
+    if (count == 0 && !buffer.empty() && !same_file(util::stat_at(fd_.get(), ""), stat_)) {
+      throw util::Error(fmt::format("read `/{}`: its content is not what it was before", path_),
+                        "the file changed while the build read it");
+    }
+    return count;
+  }
+  const util::Digest& vouched() const override { return digest_; }
+
+ private:
+  util::Fd fd_;
+  util::FdReader reader_;
+  std::string path_;
+  util::FileStat stat_;
+  util::Digest digest_;
+};
 
 }  // namespace
 
@@ -33,50 +71,62 @@ LocalTree::LocalTree(const std::filesystem::path& directory, std::vector<std::st
       root_(util::open_file(directory, O_PATH | O_DIRECTORY)),
       filtered_(!exclude.empty()),
       stats_(std::move(stats)) {
+  root_stat_ = util::stat_at(root_.get(), "");
   if (filtered_) exclude_ = util::PatternMatcher(std::move(exclude));
 }
 
 LocalTree::~LocalTree() = default;
 
-LocalTree::Node LocalTree::known(const std::string& path) const {
-  Shard& shard = shards_[std::hash<std::string>()(path) % shards_.size()];
-  std::lock_guard lock(shard.mutex);
-  auto found = shard.nodes.find(path);
-  return found == shard.nodes.end() ? Node() : found->second;
+LocalTree::Directory& LocalTree::directory(const std::string& path) const {
+  std::lock_guard lock(mutex_);
+  std::unique_ptr<Directory>& directory = directories_[path];
+  if (!directory) directory = std::make_unique<Directory>();
+  return *directory;
 }
 
-template <typename Change>
-void LocalTree::remember(const std::string& path, Change change) const {
-  Shard& shard = shards_[std::hash<std::string>()(path) % shards_.size()];
-  std::lock_guard lock(shard.mutex);
-  change(shard.nodes[path]);
+LocalTree::Child* LocalTree::find_child(Directory& directory, const std::string& name) {
+  auto found = std::lower_bound(directory.children.begin(), directory.children.end(), name,
+                                [](const Child& child, const std::string& wanted) { return child.name < wanted; });
+  return found != directory.children.end() && found->name == name ? &*found : nullptr;
+}
+
+LocalTree::Child& LocalTree::make_child(Directory& directory, const std::string& name) {
+  auto place = std::lower_bound(directory.children.begin(), directory.children.end(), name,
+                                [](const Child& child, const std::string& wanted) { return child.name < wanted; });
+  if (place == directory.children.end() || place->name != name) {
+    place = directory.children.insert(place, Child());
+    place->name = name;
+  }
+  return *place;
 }
 
 /// Without links in the middle: a path below a link does not exist in a tree.
 LocalTree::Stat LocalTree::stat(const std::string& path) const {
-  static util::Counter& count = util::counter("context.files_stat");
-  if (auto stat = known(path).stat) return *stat;
+  if (path.empty()) return root_stat_;
+  const std::string name = base_of(path);
+  Directory& parent = directory(parent_of(path));
+  {
+    std::lock_guard lock(parent.mutex);
+    const Child* child = find_child(parent, name);
+    if (child != nullptr && child->stat) return *child->stat;
+    if (child == nullptr && parent.listed) return std::nullopt;
+  }
+  const Stat above = stat(parent_of(path));
   Stat result;
-  if (path.empty()) {
-    result = util::stat_at(root_.get(), "");
-  } else {
-    Stat parent = stat(parent_of(path));
-    if (parent && parent->type == FileType::directory) {
-      count.add();
-      try {
-        result = util::find_stat_at(root_.get(), path);
-      } catch (util::Error& error) {
-        error.add_context(fmt::format("read `{}` in `{}`", path, name_));
-        throw;
-      }
+  if (above && above->type == FileType::directory) {
+    files_stat().add();
+    try {
+      result = util::find_stat_at(root_.get(), path);
+    } catch (util::Error& error) {
+      error.add_context(fmt::format("read `{}` in `{}`", path, name_));
+      throw;
     }
   }
   // Another thread may have looked at the same time: what was seen first counts.
-  remember(path, [&](Node& node) {
-    if (!node.stat) node.stat = result;
-    result = *node.stat;
-  });
-  return result;
+  std::lock_guard lock(parent.mutex);
+  Child& child = make_child(parent, name);
+  if (!child.stat) child.stat = result;
+  return *child.stat;
 }
 
 util::Fd LocalTree::open_path(const std::string& path, int flags) const {
@@ -88,47 +138,81 @@ util::Fd LocalTree::open_path(const std::string& path, int flags) const {
   }
 }
 
-std::shared_ptr<const std::vector<util::DirEntry>> LocalTree::children(const std::string& path) const {
-  if (auto children = known(path).children) return children;
-  util::Fd fd = open_path(path, O_RDONLY | O_DIRECTORY);
-  std::shared_ptr<const std::vector<util::DirEntry>> result =
-      std::make_shared<const std::vector<util::DirEntry>>(util::list_directory(fd.get()));
-  remember(path, [&](Node& node) {
-    if (!node.children) node.children = result;
-    result = node.children;
-  });
-  return result;
+/// Fills in the names, and if wanted the stat of each that is not hidden by its name alone.
+void LocalTree::make_listed(Directory& directory, const std::string& path, bool with_stats) const {
+  std::lock_guard lock(directory.mutex);
+  auto lacks_stat = [&](const Child& child) { return !child.stat && (!child.visible || *child.visible); };
+  if (directory.listed && !(with_stats && std::ranges::any_of(directory.children, lacks_stat))) return;
+  const util::Fd fd = open_path(path, O_RDONLY | O_DIRECTORY);
+  if (!directory.listed) {
+    std::vector<Child> children;
+    for (util::DirEntry& entry : util::list_directory(fd.get())) {
+      Child* const seen = find_child(directory, entry.name);
+      Child& child = children.emplace_back(seen != nullptr ? std::move(*seen) : Child());
+      child.name = std::move(entry.name);
+      child.type = entry.type;
+    }
+    directory.children = std::move(children);
+    directory.listed = true;
+  }
+  if (!with_stats) return;
+  std::int64_t count = 0;
+  for (Child& child : directory.children) {
+    if (!lacks_stat(child)) continue;
+    // What an ignore rule hides is not looked at, if its type is known from the directory.
+    if (filtered_ && child.type && exclude_.matches(join(path, child.name)) && *child.type != FileType::directory) {
+      child.visible = false;
+      continue;
+    }
+    child.stat = util::find_stat_at(fd.get(), child.name);
+    ++count;
+  }
+  files_stat().add(count);
 }
 
-bool LocalTree::visible(const std::string& path, const util::FileStat& stat) const {
+bool LocalTree::visible(const std::string& path, FileType type) const {
   if (path.empty() || !filtered_) return true;
-  if (auto visible = known(path).visible) return *visible;
-  bool result = compute_visible(path, stat);
-  remember(path, [&](Node& node) { node.visible = result; });
+  Directory& parent = directory(parent_of(path));
+  const std::string name = base_of(path);
+  {
+    std::lock_guard lock(parent.mutex);
+    const Child* child = find_child(parent, name);
+    if (child != nullptr && child->visible) return *child->visible;
+  }
+  const bool result = compute_visible(path, type);
+  std::lock_guard lock(parent.mutex);
+  make_child(parent, name).visible = result;
   return result;
 }
 
 /// An excluded directory is there only as the way to something below it that is included again.
-bool LocalTree::compute_visible(const std::string& path, const util::FileStat& stat) const {
+bool LocalTree::compute_visible(const std::string& path, FileType type) const {
   if (!exclude_.matches(path)) return true;
-  if (stat.type != FileType::directory || !exclude_.has_exclusions() || !exclude_.may_match_below(path)) return false;
+  if (type != FileType::directory || !exclude_.has_exclusions() || !exclude_.may_match_below(path)) return false;
   return anything_visible_below(path);
 }
 
 bool LocalTree::anything_visible_below(const std::string& path) const {
-  for (const util::DirEntry& child : *children(path)) {
-    std::string name = join(path, child.name);
-    util::FileStat stat;
-    if (child.type) {
-      stat.type = *child.type;
-    } else if (Stat found = this->stat(name)) {
-      stat = *found;
-    } else {
-      continue;
-    }
-    if (visible(name, stat)) return true;
+  return !visible_children(path, false).empty();
+}
+
+/// The type of each is known, in `type` or in `stat`.
+std::vector<LocalTree::Child> LocalTree::visible_children(const std::string& path, bool with_stats) const {
+  Directory& directory = this->directory(path);
+  make_listed(directory, path, with_stats);
+  std::vector<Child> children;
+  {
+    std::lock_guard lock(directory.mutex);
+    children = directory.children;
   }
-  return false;
+  std::erase_if(children, [&](Child& child) {
+    if (child.visible && !*child.visible) return true;
+    const std::string below = join(path, child.name);
+    if (!child.stat && (with_stats || !child.type)) child.stat = stat(below);
+    if (child.stat && !*child.stat) return true;
+    return !visible(below, child.stat ? (*child.stat)->type : *child.type);
+  });
+  return children;
 }
 
 oci::LayerEntry LocalTree::entry(const std::string& path, const util::FileStat& stat) const {
@@ -145,15 +229,23 @@ oci::LayerEntry LocalTree::entry(const std::string& path, const util::FileStat& 
     entry.device_major = stat.rdev_major;
     entry.device_minor = stat.rdev_minor;
   }
-  if (stat.type == FileType::symlink) {
-    auto target = known(path).link_target;
-    if (!target) {
-      target = util::read_link_at(root_.get(), path);
-      remember(path, [&](Node& node) { node.link_target = target; });
-    }
-    entry.link_target = *target;
-  }
+  if (stat.type == FileType::symlink) entry.link_target = link_target(path);
   return entry;
+}
+
+std::string LocalTree::link_target(const std::string& path) const {
+  Directory& parent = directory(parent_of(path));
+  const std::string name = base_of(path);
+  {
+    std::lock_guard lock(parent.mutex);
+    const Child* child = find_child(parent, name);
+    if (child != nullptr && !child->link_target.empty()) return child->link_target;
+  }
+  std::string target = util::read_link_at(root_.get(), path);
+  std::lock_guard lock(parent.mutex);
+  Child& child = make_child(parent, name);
+  if (child.link_target.empty()) child.link_target = std::move(target);
+  return child.link_target;
 }
 
 /// The name by which the names of one file are recognised; empty for that one itself.
@@ -165,7 +257,7 @@ std::string LocalTree::other_name(const std::string& path, const util::FileStat&
 
 std::optional<oci::LayerEntry> LocalTree::find(const std::string& path) const {
   Stat found = stat(path);
-  if (!found || !visible(path, *found)) return std::nullopt;
+  if (!found || !visible(path, found->type)) return std::nullopt;
   return entry(path, *found);
 }
 
@@ -175,24 +267,43 @@ std::vector<std::string> LocalTree::list(const std::string& path) const {
     throw util::Error(fmt::format("read directory `{}` in `{}`: not a directory", path, name_));
   }
   std::vector<std::string> names;
-  for (const util::DirEntry& child : *children(path)) {
-    std::string name = join(path, child.name);
-    util::FileStat type;
-    if (child.type) {
-      type.type = *child.type;
-    } else if (Stat seen = stat(name)) {
-      type = *seen;
-    } else {
-      continue;
-    }
-    if (visible(name, type)) names.push_back(child.name);
-  }
+  for (Child& child : visible_children(path, false)) names.push_back(std::move(child.name));
   return names;
+}
+
+std::vector<oci::LayerEntry> LocalTree::entries(const std::string& path) const {
+  std::vector<oci::LayerEntry> entries;
+  const std::vector<Child> children = visible_children(path, true);
+  entries.reserve(children.size());
+  for (const Child& child : children) entries.push_back(entry(join(path, child.name), **child.stat));
+  return entries;
+}
+
+void LocalTree::prefetch(const std::string& path,
+                         const std::function<bool(const std::string& directory)>& skip) const {
+  {
+    std::lock_guard lock(mutex_);
+    if (!prefetched_.insert(path).second) return;
+  }
+  // Level by level: what is in the directories of one is found at the same time.
+  std::vector<std::string> level = {path};
+  while (!level.empty()) {
+    std::vector<std::vector<std::string>> below(level.size());
+    util::parallel_for(level.size(), [&](std::size_t i) {
+      for (const Child& child : visible_children(level[i], true)) {
+        if ((*child.stat)->type != FileType::directory) continue;
+        std::string name = join(level[i], child.name);
+        if (!skip(name)) below[i].push_back(std::move(name));
+      }
+    });
+    level.clear();
+    for (std::vector<std::string>& names : below) std::ranges::move(names, std::back_inserter(level));
+  }
 }
 
 std::unique_ptr<util::Reader> LocalTree::open(const std::string& path) const {
   Stat found = stat(path);
-  if (!found || !visible(path, *found)) {
+  if (!found || !visible(path, found->type)) {
     throw util::Error(fmt::format("read `{}` in `{}`: no such file or directory", path, name_));
   }
   if (found->type == FileType::socket) return std::make_unique<util::StringReader>("");
@@ -201,36 +312,54 @@ std::unique_ptr<util::Reader> LocalTree::open(const std::string& path) const {
   static util::Counter& count = util::counter("context.files_read");
   count.add();
   // Not blocking, in case a pipe took the place of the file.
-  return std::make_unique<util::FdReader>(open_path(path, O_RDONLY | O_NONBLOCK));
+  util::Fd fd = open_path(path, O_RDONLY | O_NONBLOCK);
+  Directory& parent = directory(parent_of(path));
+  std::lock_guard lock(parent.mutex);
+  const Child* child = find_child(parent, base_of(path));
+  if (child != nullptr && child->trusted)
+    return std::make_unique<UnchangedReader>(std::move(fd), path, *found, child->digest);
+  return std::make_unique<util::FdReader>(std::move(fd));
 }
 
 util::Digest LocalTree::content_digest(const std::string& path) const {
-  if (auto digest = known(path).digest) return *digest;
-  Stat found = stat(path);
+  Directory& parent = directory(parent_of(path));
+  const std::string name = base_of(path);
+  Stat found;
+  {
+    std::lock_guard lock(parent.mutex);
+    const Child* child = find_child(parent, name);
+    if (child != nullptr && child->digest) return child->digest;
+    if (child != nullptr && child->stat) found = *child->stat;
+  }
+  if (!found) found = stat(path);
   std::optional<util::Digest> digest;
-  if (found && found->type == FileType::regular && visible(path, *found)) digest = stats_->find(path, *found);
-  if (!digest) digest = hash(path);
-  remember(path, [&](Node& node) { node.digest = digest; });
+  if (found && found->type == FileType::regular && visible(path, found->type)) digest = stats_->find(path, *found);
+  bool trusted = digest.has_value();
+  if (!digest) digest = hash(path, trusted);
+  std::lock_guard lock(parent.mutex);
+  Child& child = make_child(parent, name);
+  child.digest = *digest;
+  child.trusted = trusted;
   return *digest;
 }
 
-util::Digest LocalTree::hash(const std::string& path) const {
+util::Digest LocalTree::hash(const std::string& path, bool& trusted) const {
   util::Sha256 hash;
   std::unique_ptr<util::Reader> reader = open(path);
-  std::vector<std::byte> buffer(128 << 10);
+  thread_local std::vector<std::byte> buffer(128 << 10);
   while (std::size_t count = reader->read(buffer)) hash.update(util::Bytes(buffer).first(count));
   util::Digest digest = hash.finish();
   // Remembered only if the file is still the one that was looked at: it may be changing right now.
   Stat before = stat(path);
   Stat after = util::find_stat_at(root_.get(), path);
   if (before && after && after->type == FileType::regular && same_file(*before, *after))
-    stats_->put(path, *after, digest);
+    trusted = stats_->put(path, *after, digest);
   return digest;
 }
 
 std::optional<std::string> LocalTree::hidden_by(const std::string& path) const {
   Stat found = stat(path);
-  if (!found || visible(path, *found)) return std::nullopt;
+  if (!found || visible(path, found->type)) return std::nullopt;
   return exclude_.deciding_pattern(path);
 }
 

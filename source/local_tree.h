@@ -1,14 +1,15 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,10 @@ class LocalTree final : public cache::Tree {
 
   std::optional<oci::LayerEntry> find(const std::string& path) const override;
   std::vector<std::string> list(const std::string& path) const override;
+  std::vector<oci::LayerEntry> entries(const std::string& path) const override;
+  /// Looks at everything below on all cores.
+  void prefetch(const std::string& path,
+                const std::function<bool(const std::string& directory)>& skip) const override;
   std::unique_ptr<util::Reader> open(const std::string& path) const override;
   util::Digest content_digest(const std::string& path) const override;
   std::string place() const override { return "directory `" + name_ + "`"; }
@@ -40,32 +45,37 @@ class LocalTree final : public cache::Tree {
 
  private:
   using Stat = std::optional<util::FileStat>;
-  /// What is known of one path; members are filled when they are needed.
-  struct Node {
-    std::optional<Stat> stat;  ///< of what is there, hidden or not
+  /// What is known of one name in a directory; members are filled when they are needed.
+  struct Child {
+    std::string name;
+    std::optional<util::FileType> type;  ///< as the directory says
+    std::optional<Stat> stat;            ///< of what is there, hidden or not
     std::optional<bool> visible;
-    std::optional<std::string> link_target;
-    std::optional<util::Digest> digest;
-    std::shared_ptr<const std::vector<util::DirEntry>> children;  ///< hidden ones too
+    std::string link_target;
+    util::Digest digest;
+    bool trusted = false;  ///< as long as the stat is the same, the content has this digest
   };
-  struct Shard {
-    // A bare mutex: a shard is only a part of the map, and is never held while the file system is asked.
+  struct Directory {
+    // A bare mutex: it guards what it stands beside. Nobody who holds one takes another.
     std::mutex mutex;
-    std::unordered_map<std::string, Node> nodes;
+    bool listed = false;          ///< `children` are all there are; until then, those that were asked for
+    std::vector<Child> children;  ///< hidden ones too, sorted by name
   };
 
-  Node known(const std::string& path) const;
-  template <typename Change>
-  void remember(const std::string& path, Change change) const;
+  Directory& directory(const std::string& path) const;
+  static Child* find_child(Directory& directory, const std::string& name);
+  static Child& make_child(Directory& directory, const std::string& name);
+  void make_listed(Directory& directory, const std::string& path, bool with_stats) const;
 
   Stat stat(const std::string& path) const;
-  bool visible(const std::string& path, const util::FileStat& stat) const;
-  bool compute_visible(const std::string& path, const util::FileStat& stat) const;
+  bool visible(const std::string& path, util::FileType type) const;
+  bool compute_visible(const std::string& path, util::FileType type) const;
   bool anything_visible_below(const std::string& path) const;
-  std::shared_ptr<const std::vector<util::DirEntry>> children(const std::string& path) const;
+  std::vector<Child> visible_children(const std::string& path, bool with_stats) const;
   oci::LayerEntry entry(const std::string& path, const util::FileStat& stat) const;
+  std::string link_target(const std::string& path) const;
   util::Fd open_path(const std::string& path, int flags) const;
-  util::Digest hash(const std::string& path) const;
+  util::Digest hash(const std::string& path, bool& trusted) const;
   std::string other_name(const std::string& path, const util::FileStat& stat) const;
 
   std::string name_;
@@ -73,7 +83,10 @@ class LocalTree final : public cache::Tree {
   util::PatternMatcher exclude_;
   bool filtered_ = false;
   std::shared_ptr<cache::StatCache> stats_;
-  mutable std::array<Shard, 16> shards_;
+  Stat root_stat_;
+  mutable std::mutex mutex_;  // guards the two below, but not the directories in the map
+  mutable std::unordered_set<std::string> prefetched_;
+  mutable std::unordered_map<std::string, std::unique_ptr<Directory>> directories_;
   /// Device and inode of files with several names -> the name that was asked for first.
   mutable util::Sync<std::map<std::pair<std::uint64_t, std::uint64_t>, std::string>> first_names_{};
 };

@@ -7,6 +7,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
+#include "cache/vouching_reader.h"
 #include "tests/support/test_dir.h"
 #include "util/error.h"
 #include "util/stats.h"
@@ -25,6 +29,12 @@ LocalTree tree_of(const test::TestDir& directory, std::vector<std::string> exclu
 std::string content(const LocalTree& tree, const std::string& path) {
   auto reader = tree.open(path);
   return util::read_all(*reader);
+}
+
+/// Empty when the reader does not answer for its content.
+util::Digest vouched(const util::Reader& reader) {
+  const auto* vouching = dynamic_cast<const cache::VouchingReader*>(&reader);
+  return vouching == nullptr ? util::Digest() : vouching->vouched();
 }
 
 /// As if the file were old, so that its digest is trusted.
@@ -191,6 +201,69 @@ TEST_CASE("a context that is no directory is refused") {
   CHECK_THROWS_AS(tree_of(directory), util::Error);
   test::TestDir empty;
   CHECK_THROWS_AS(tree_of(empty), util::Error);
+}
+
+TEST_CASE("the entries of a directory are those that list and find give") {
+  test::TestDir directory;
+  for (const char* file : {"tree/b/x", "tree/a", "tree/a-b/y", "tree/hidden/z", "tree/kept/in/w", "tree/kept/out"}) directory.write(file, "1");
+  std::filesystem::create_symlink("a", directory / "tree/link");
+  for (const bool prefetched : {false, true}) {
+    const LocalTree tree = tree_of(directory, {"hidden", "kept", "!kept/in"});
+    if (prefetched) tree.prefetch("", [](const std::string& path) { return path == "b"; });
+    for (const char* path : {"", "b", "a-b", "kept", "kept/in"}) {
+      Names names;
+      for (const oci::LayerEntry& entry : tree.entries(path)) {
+        const auto found = tree.find(entry.path);
+        REQUIRE(found);
+        CHECK(found->type == entry.type);
+        CHECK(found->mtime == entry.mtime);
+        CHECK(found->link_target == entry.link_target);
+        names.push_back(std::filesystem::path(entry.path).filename());
+      }
+      CHECK(names == tree.list(path));
+    }
+    CHECK(tree.list("") == Names{"a", "a-b", "b", "kept", "link"});
+    CHECK(tree.list("kept") == Names{"in"});
+  }
+}
+
+TEST_CASE("prefetching looks at everything once, and not at what is skipped or hidden") {
+  test::TestDir directory;
+  for (int i = 0; i < 40; ++i) directory.write("tree/d" + std::to_string(i) + "/sub/file", "1");
+  directory.write("tree/skipped/file", "1");
+  directory.write("tree/hidden/file", "1");
+  const LocalTree tree = tree_of(directory, {"hidden"});
+  util::Counter& count = util::counter("context.files_stat");
+  const auto before = count.value();
+  tree.prefetch("", [](const std::string& path) { return path == "skipped"; });
+  const auto looked_at = count.value() - before;
+  CHECK(looked_at >= 40 * 3 + 1);
+  CHECK(looked_at <= 40 * 3 + 2);  // the hidden directory itself may be among them
+  CHECK(tree.find("d7/sub/file"));
+  CHECK_FALSE(tree.find("d7/sub/none"));
+  CHECK(tree.entries("d39/sub").size() == 1);
+  CHECK(count.value() - before == looked_at);
+  CHECK(tree.find("skipped/file"));
+}
+
+TEST_CASE("a file with a known digest is vouched for until it changes") {
+  test::TestDir directory;
+  directory.write("tree/file", "one");
+  // The digest is trusted once the last change is two seconds ago.
+  std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+  LocalTree tree = tree_of(directory);
+  CHECK(vouched(*tree.open("file")) == util::Digest());
+  const util::Digest digest = tree.content_digest("file");
+  auto reader = tree.open("file");
+  CHECK(vouched(*reader) == digest);
+  CHECK(util::read_all(*reader) == "one");
+  auto late = tree.open("file");
+  directory.write("tree/file", "two");
+  CHECK_THROWS_WITH_AS(util::read_all(*late), "read `/file`: its content is not what it was before", util::Error);
+  // What is too new is not vouched for.
+  LocalTree again = tree_of(directory);
+  CHECK(again.content_digest("file") != digest);
+  CHECK(vouched(*again.open("file")) == util::Digest());
 }
 
 TEST_CASE("names of one file know each other, also across directories") {
