@@ -70,7 +70,14 @@ RegistryEndpoint endpoint_of(const TomlTable& table, const std::string& member, 
 
 HostsToml parse(const TomlTable& table, const std::string& host, const fs::path& directory) {
   HostsToml hosts;
-  if (std::string server = table.text("server"); !server.empty()) {
+  std::string server = table.text("server");
+  // Without a server, what is said about it is meant for the usual one.
+  const std::vector<std::string> names = table.names();
+  for (const char* option : {"ca", "client", "skip_verify", "header"}) {
+    bool given = std::find(names.begin(), names.end(), option) != names.end();
+    if (server.empty() && given) server = "https://" + (host == "docker.io" ? "registry-1.docker.io" : host);
+  }
+  if (!server.empty()) {
     hosts.server = endpoint_of(table, "server", server);
     hosts.server->name = host;
     set_options(*hosts.server, table, directory);

@@ -17,7 +17,7 @@ struct HostsToml {
     bool resolve = true;  ///< tags
   };
   std::vector<Host> mirrors;  ///< `[host."…"]`, in the order of the file
-  /// `server`, and what the file says outside of the hosts; nullopt when it names no server.
+  /// `server`, and what the file says outside of the hosts; nullopt when it says nothing about it.
   std::optional<RegistryEndpoint> server;
 
   /// The first file for that host in directories like /etc/containerd/certs.d: HOST/hosts.toml, then

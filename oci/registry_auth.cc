@@ -179,7 +179,10 @@ struct CredentialStore::State {
 CredentialStore::CredentialStore() : state_(std::make_unique<State>(std::nullopt)) {}
 CredentialStore::CredentialStore(std::vector<std::filesystem::path> files)
     : state_(std::make_unique<State>(std::move(files))) {}
-CredentialStore::CredentialStore(Credential credential) : state_(std::make_unique<State>(std::move(credential))) {}
+CredentialStore::CredentialStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
+CredentialStore CredentialStore::of(Credential credential) {
+  return CredentialStore(std::make_unique<State>(std::move(credential)));
+}
 CredentialStore::CredentialStore(CredentialStore&&) noexcept = default;
 CredentialStore::~CredentialStore() = default;
 

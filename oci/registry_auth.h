@@ -23,8 +23,8 @@ class CredentialStore {
   CredentialStore();
   /// Reads these files instead, the first one that knows a host wins; a missing one is empty.
   explicit CredentialStore(std::vector<std::filesystem::path> files);
-  /// Knows this one, for every host.
-  explicit CredentialStore(Credential credential);
+  /// One that knows this credential, for every host, and nothing else.
+  static CredentialStore of(Credential credential);
   CredentialStore(CredentialStore&&) noexcept;
   ~CredentialStore();
   /// For a registry host ("docker.io", "localhost:5000"); nullopt = anonymous. A broken file throws util::Error.
@@ -33,6 +33,7 @@ class CredentialStore {
 
  private:
   struct State;
+  explicit CredentialStore(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

@@ -84,7 +84,7 @@ void RegistryEndpoint::prepare(util::HttpRequest& request) const {
   request.ca_file = ca_file;
   request.client_cert = client_cert;
   request.client_key = client_key;
-  request.headers.insert(request.headers.end(), headers.begin(), headers.end());
+  request.origin_headers = headers;
   request.connect_timeout = kConnectTimeout;
   request.stall_timeout = stall_timeout();
 }

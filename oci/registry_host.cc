@@ -38,13 +38,24 @@ std::optional<AuthChallenge> best_challenge(const util::HttpResponse& response) 
   return best;
 }
 
+/// Does a scope such as "repository:app:pull,push" allow everything that `other` does?
+bool covers(const std::string& scope, const std::string& other) {
+  std::size_t colon = other.rfind(':');
+  if (colon == std::string::npos || scope.substr(0, scope.rfind(':')) != other.substr(0, colon)) return scope == other;
+  std::vector<std::string> have = util::split(scope.substr(colon + 1), ',');
+  std::vector<std::string> want = util::split(other.substr(colon + 1), ',');
+  return std::all_of(want.begin(), want.end(), [&](const std::string& action) {
+    return std::find(have.begin(), have.end(), action) != have.end();
+  });
+}
+
 /// `scopes` with those added that the registry itself asked for.
 std::string merge_scopes(const std::string& scopes, const std::string& asked) {
   std::string merged = scopes;
   std::vector<std::string> have = util::split(scopes, ' ');
   for (const std::string& scope : util::split(asked, ' ')) {
-    if (!scope.empty() && std::find(have.begin(), have.end(), scope) == have.end())
-      merged += (merged.empty() ? "" : " ") + scope;
+    bool known = std::any_of(have.begin(), have.end(), [&](const std::string& own) { return covers(own, scope); });
+    if (!scope.empty() && !known) merged += (merged.empty() ? "" : " ") + scope;
   }
   return merged;
 }
@@ -115,6 +126,26 @@ RegistryEndpoint RegistryHost::endpoint(std::stop_token stop) {
     endpoint_.scheme = "http";
   }
   return endpoint_;
+}
+
+bool RegistryHost::turn_to_tls(const util::HttpResponse& answer, std::stop_token stop) {
+  if (answer.status != 400) return false;
+  std::lock_guard lock(mutex_);
+  if (!util::is_loopback(endpoint_.origin())) return false;
+  // Another thread may have been told so meanwhile.
+  if (endpoint_.scheme == "https") return true;
+  util::HttpRequest probe;  // the answer to a HEAD has no text
+  probe.url = endpoint_.origin() + endpoint_.path + "/";
+  endpoint_.prepare(probe);
+  try {
+    std::string text = http_.perform(probe, nullptr, stop).body;
+    if (text.find("HTTP request to an HTTPS server") == std::string::npos) return false;
+  } catch (const util::HttpError&) {
+    return false;
+  }
+  endpoint_.scheme = "https";
+  endpoint_.verify_tls = false;
+  return true;
 }
 
 std::string RegistryHost::authorization(const std::string& scopes, std::stop_token stop) {

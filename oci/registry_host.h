@@ -27,6 +27,8 @@ class RegistryHost {
   const std::string& name() const { return name_; }
   /// With its scheme settled: where http is allowed, https is probed first, once.
   RegistryEndpoint endpoint(std::stop_token stop);
+  /// Is this how a TLS server answers plain http? Then it is https from now on, on loopback with any certificate.
+  bool turn_to_tls(const util::HttpResponse& answer, std::stop_token stop);
   /// Authorization header for space-separated `scopes`; "" when the registry has not asked for any yet.
   std::string authorization(const std::string& scopes, std::stop_token stop);
   /// After a 401 to a request that was sent with `used`: a new header, or "" when there is nothing better.

@@ -54,7 +54,7 @@ std::vector<std::string> RegistryClient::tags(const Reference& repository, std::
 }
 
 Credential RegistryClient::check_login(const std::string& host, const Credential& credential, std::stop_token stop) {
-  RegistrySession session(state_->session.retry_delay(), CredentialStore(credential));
+  RegistrySession session(state_->session.retry_delay(), CredentialStore::of(credential));
   RegistryRequest request;
   request.location = session.config().upstream({.domain = host, .repository = {}, .tag = {}, .digest = {}});
   request.target = "/";

@@ -32,7 +32,16 @@ bool is_temporary(int status) {
 bool is_unreachable(const std::string& message) {
   std::string text = util::to_lower(message);
   for (std::string_view sign :
-       {"refused", "resolve", "unreachable", "no route", "connect to", "connection timed out", "too slow"}) {
+       {"refused", "resolve", "unreachable", "no route", "connect to", "connection timed out", "nothing moved"}) {
+    if (text.find(sign) != std::string::npos) return true;
+  }
+  return false;
+}
+
+/// The words of libcurl and the system for a connection that ended too early.
+bool is_cut(const std::string& text) {
+  for (std::string_view sign :
+       {"broken pipe", "reset by peer", "transfer closed", "empty reply", "rewind", "was cut"}) {
     if (text.find(sign) != std::string::npos) return true;
   }
   return false;
@@ -196,10 +205,15 @@ util::HttpResponse RegistrySession::exchange(const RegistryRequest& request, uti
   if (!request.scopes.empty()) scopes += " " + request.scopes;
   std::string authorization = registry.authorization(scopes, stop);
   util::HttpResponse response = perform(request, endpoint, url, authorization, sink, stop);
-  if (response.status != 401) return response;
-  std::string renewed = registry.reauthorize(scopes, authorization, response, stop);
-  if (renewed.empty()) return response;
-  return perform(request, endpoint, url, renewed, sink, stop);
+  if (endpoint.scheme == "http" && registry.turn_to_tls(response, stop)) return exchange(request, sink, stop);
+  // Without credentials the first refusal is only the question for them; a token may run out on its way once.
+  for (int left = authorization.empty() ? 2 : 1; left > 0 && response.status == 401; --left) {
+    std::string renewed = registry.reauthorize(scopes, authorization, response, stop);
+    if (renewed.empty()) break;
+    authorization = renewed;
+    response = perform(request, endpoint, url, authorization, sink, stop);
+  }
+  return response;
 }
 
 util::HttpResponse RegistrySession::send(const RegistryRequest& request, std::stop_token stop, std::string* body,
@@ -230,7 +244,10 @@ RegistryError transport_error(const std::string& host, const util::HttpError& fa
   } else if (text.find("resolve") != std::string::npos) {
     cause = "host name could not be resolved";
     hint = "check the name and the network connection";
-  } else if (text.find("too slow") != std::string::npos) {
+  } else if (is_cut(text)) {
+    cause = "the connection was cut";
+    hint = "try again later, or check what is between here and the registry";
+  } else if (text.find("nothing moved") != std::string::npos) {
     cause = "it does not answer any more";
     hint = "try again later; BUILDER_REGISTRY_TIMEOUT sets after how many seconds of silence a registry is given up";
   } else if (size_t quote = cause.rfind("`: "); quote != std::string::npos) {
@@ -242,7 +259,8 @@ RegistryError transport_error(const std::string& host, const util::HttpError& fa
         "BUILDER_INSECURE_REGISTRIES",
         host);
   }
-  return {RegistryError::Kind::unreachable, fmt::format("connect to registry `{}`: {}", host, cause), hint};
+  std::string_view attempt = is_unreachable(text) ? "connect to" : "exchange with";
+  return {RegistryError::Kind::unreachable, fmt::format("{} registry `{}`: {}", attempt, host, cause), hint};
 }
 
 RegistryError status_error(const std::string& host, const util::HttpResponse& answer) {

@@ -58,7 +58,7 @@ class RegistrySession {
   explicit RegistrySession(std::chrono::milliseconds retry_delay, CredentialStore credentials = CredentialStore())
       : retry_delay_(retry_delay), http_("builder"), credentials_(std::move(credentials)) {}
 
-  /// One exchange; a 401 is answered once with (new) credentials. Throws HttpError, Cancelled.
+  /// One exchange; a 401 is answered with (new) credentials. Throws HttpError, Cancelled.
   util::HttpResponse exchange(const RegistryRequest& request, util::Writer* sink, std::stop_token stop);
   /// The same with retries. With `body`, a 2xx body goes there, at most `limit` bytes. Throws RegistryError when
   /// the registry cannot be reached.

@@ -1,12 +1,17 @@
 #include "util/http.h"
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "util/http_curl.h"
@@ -62,9 +67,29 @@ class Share {
 
 /// One transfer at a time, with its connections: they belong to the multi handle and outlive the transfer.
 struct Handle {
+  // Declared first: libcurl tells of the closing of those that are open when the handle goes.
+  std::set<curl_socket_t> sockets;
   std::unique_ptr<CURLM, FreeMulti> multi{curl().multi_init()};
   std::unique_ptr<CURL, FreeEasy> easy{curl().easy_init()};
   std::string origin;  ///< where its last connection went
+
+  static int on_socket(void* self, curl_socket_t socket, curlsocktype) noexcept {
+    static_cast<Handle*>(self)->sockets.insert(socket);
+    return CURL_SOCKOPT_OK;
+  }
+  static int on_close(void* self, curl_socket_t socket) noexcept {
+    static_cast<Handle*>(self)->sockets.erase(socket);
+    return close(socket);
+  }
+  /// Bytes that were sent and have not arrived.
+  std::int64_t under_way() const {
+    std::int64_t bytes = 0;
+    for (curl_socket_t socket : sockets) {
+      int waiting = 0;
+      if (ioctl(socket, SIOCOUTQ, &waiting) == 0) bytes += waiting;
+    }
+    return bytes;
+  }
 };
 
 /// May the transfer be tried again with hope?
@@ -229,15 +254,20 @@ std::unique_ptr<curl_slist, FreeList> header_list(const HttpRequest& request, bo
     list.reset(longer);
   };
   bool content_type = false;
-  for (const auto& [name, value] : request.headers) {
+  auto add_header = [&](const std::string& name, const std::string& value) {
     if (name.find_first_of("\r\n:") != std::string::npos || value.find_first_of("\r\n") != std::string::npos) {
       throw HttpError(fmt::format("header `{}` has a line break", name), false);
     }
-    bool credential = equal_ignoring_case(name, "authorization") || equal_ignoring_case(name, "cookie");
-    if (credential && !with_credentials) continue;
     content_type |= equal_ignoring_case(name, "content-type");
     // A header without value is written so; "name:" would remove it.
     add(value.empty() ? name + ";" : name + ": " + value);
+  };
+  for (const auto& [name, value] : request.headers) {
+    bool credential = equal_ignoring_case(name, "authorization") || equal_ignoring_case(name, "cookie");
+    if (!credential || with_credentials) add_header(name, value);
+  }
+  if (with_credentials) {
+    for (const auto& [name, value] : request.origin_headers) add_header(name, value);
   }
   // What libcurl adds by itself: a wait of a second before uploads, and a form's type.
   add("Expect:");
@@ -247,11 +277,40 @@ std::unique_ptr<curl_slist, FreeList> header_list(const HttpRequest& request, bo
 
 void set_timeouts(CURL* easy, const HttpRequest& request) {
   set(easy, CURLOPT_CONNECTTIMEOUT, static_cast<long>(request.connect_timeout.count()));
-  set(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  set(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(request.stall_timeout.count()));
   set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   set(easy, CURLOPT_NOSIGNAL, 1L);
 }
+
+/// Notices a transfer in which nothing moves. libcurl's own limit on the speed counts what the system took to be sent;
+/// over a slow line that is taken at once and travels for minutes, so what still waits in the socket is left out here.
+class StallWatch {
+ public:
+  StallWatch(const Handle& handle, std::chrono::seconds limit) : handle_(handle), limit_(limit) {}
+  /// To be called about once a second. Throws HttpError.
+  void check() {
+    std::int64_t moved = bytes_moved();
+    auto now = std::chrono::steady_clock::now();
+    if (moved != moved_) {
+      moved_ = moved;
+      since_ = now;
+    } else if (now - since_ >= limit_) {
+      throw HttpError(fmt::format("nothing moved for {} s", limit_.count()), true);
+    }
+  }
+
+ private:
+  std::int64_t bytes_moved() const {
+    curl_off_t down = 0, up = 0;
+    curl().easy_getinfo(handle_.easy.get(), CURLINFO_SIZE_DOWNLOAD_T, &down);
+    curl().easy_getinfo(handle_.easy.get(), CURLINFO_SIZE_UPLOAD_T, &up);
+    return down + up - handle_.under_way();
+  }
+
+  const Handle& handle_;
+  std::chrono::seconds limit_;
+  std::int64_t moved_ = -1;
+  std::chrono::steady_clock::time_point since_{};
+};
 
 /// Runs the easy handle to its end. A stop request wakes it up at once.
 CURLcode drive(Handle& handle, const Transfer& transfer, const std::stop_token& stop) {
@@ -262,6 +321,7 @@ CURLcode drive(Handle& handle, const Transfer& transfer, const std::stop_token& 
     ~Remove() { curl().multi_remove_handle(handle.multi.get(), handle.easy.get()); }
   } remove{handle};
   std::stop_callback wake(stop, [multi] { curl().multi_wakeup(multi); });
+  StallWatch stall(handle, transfer.request.stall_timeout);
   for (;;) {
     if (stop.stop_requested()) throw Cancelled();
     int running = 0;
@@ -269,6 +329,7 @@ CURLcode drive(Handle& handle, const Transfer& transfer, const std::stop_token& 
       throw HttpError(curl().multi_strerror(code), false);
     }
     if (running == 0 || transfer.failure) break;
+    stall.check();
     curl().multi_poll(multi, nullptr, 0, 1000, nullptr);
   }
   int left = 0;
@@ -353,6 +414,10 @@ HttpResponse HttpClient::State::perform_once(const HttpRequest& request, const s
     set(easy, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
   }
   set_timeouts(easy, request);
+  set(easy, CURLOPT_SOCKOPTFUNCTION, &Handle::on_socket);
+  set(easy, CURLOPT_SOCKOPTDATA, handle.get());
+  set(easy, CURLOPT_CLOSESOCKETFUNCTION, &Handle::on_close);
+  set(easy, CURLOPT_CLOSESOCKETDATA, handle.get());
   auto headers = header_list(request, with_credentials);
   set(easy, CURLOPT_HTTPHEADER, headers.get());
 
@@ -363,7 +428,8 @@ HttpResponse HttpClient::State::perform_once(const HttpRequest& request, const s
     // libcurl itself says only that it could not connect.
     long reason = 0;
     curl().easy_getinfo(easy, CURLINFO_OS_ERRNO, &reason);
-    if (code == CURLE_COULDNT_CONNECT && reason != 0) cause = SystemError("connect", static_cast<int>(reason)).message();
+    if (code == CURLE_COULDNT_CONNECT && reason != 0)
+      cause = SystemError("connect", static_cast<int>(reason)).message();
     throw HttpError(cause, is_temporary(code));
   }
   transfer.response.status = static_cast<int>(transfer.status());

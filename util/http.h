@@ -23,6 +23,7 @@ struct HttpRequest {
   std::string method = "GET";
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::pair<std::string, std::string>> origin_headers;  ///< not for another host that a redirect names
   std::string body;                              ///< for POST/PUT of small things
   Reader* body_reader = nullptr;                 ///< streamed upload (with `body_size`)
   std::uint64_t body_size = 0;

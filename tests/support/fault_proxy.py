@@ -6,13 +6,14 @@ had an Authorization header). Status 0: the connection was closed without an ans
 
 RULES is a file that is read again whenever it changes; one rule a line, the first that matches a request and has not run out applies:
     COUNT PATTERN FAULT [ARGUMENT]
-COUNT is how often, or "always"; PATTERN a regular expression for "METHOD TARGET". The faults:
+COUNT is how often, or "always"; PATTERN a regular expression for "METHOD TARGET auth", or "METHOD TARGET -" without an
+Authorization header. The faults:
     drop N         closes the connection after N bytes of the answer's body
     drop-upload N  closes the connection after N bytes of the request's body
     truncate N     the first N bytes only, with a Content-Length that agrees
     length D       a Content-Length that is D too large; then closes the connection
     corrupt        one byte of the answer's body is another
-    slow BPS       so many bytes of the answer a second
+    slow BPS       so many bytes a second, of the request's body and of the answer's
     hang           no answer, until the client gives up
     status CODE [RETRY_AFTER]   that answer instead; RETRY_AFTER: seconds, "date" (a date 2 s from now) or none
     limit N        413 to a request with a body of more than N bytes
@@ -24,6 +25,7 @@ import http.client
 import http.server
 import os
 import re
+import socket
 import socketserver
 import sys
 import threading
@@ -89,14 +91,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def note(self, status):
         with lock, open(log_path, 'a') as file:
-            auth = 'auth' if self.headers.get('Authorization') else '-'
             fault = self.fault[0] if self.fault else '-'
-            file.write('%s %s %d %d %d %s %s\n' % (self.command, self.path, status, self.received, self.sent, fault, auth))
+            file.write('%s %s %d %d %d %s %s\n' % (self.command, self.path, status, self.received, self.sent, fault, self.auth))
 
     def pass_on(self):
         self.received = self.sent = 0
         self.status = 0
-        self.fault = rules.find('%s %s' % (self.command, self.path))
+        self.auth = 'auth' if self.headers.get('Authorization') else '-'
+        self.fault = rules.find('%s %s %s' % (self.command, self.path, self.auth))
         try:
             self.answer()
         except (Closed, ConnectionError):
@@ -138,9 +140,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """The request's body, piece by piece."""
         left = int(self.headers.get('Content-Length') or 0)
         while left > 0:
-            piece = self.rfile.read(min(left, PIECE, limit - self.received if limit is not None else PIECE))
+            most = 100 if self.fault and self.fault[0] == 'slow' else PIECE
+            piece = self.rfile.read(min(left, most, limit - self.received if limit is not None else most))
             if not piece:
                 raise Closed
+            if self.fault and self.fault[0] == 'slow':
+                time.sleep(len(piece) / int(self.fault[1]))
             left -= len(piece)
             self.received += len(piece)
             yield piece
@@ -203,6 +208,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 64
+
+    def server_bind(self):
+        # What waits in a large buffer here would look to the client as if it had arrived.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 10)
+        super().server_bind()
 
 
 Server(('127.0.0.1', port), Handler).serve_forever()

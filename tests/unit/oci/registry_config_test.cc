@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "oci/registry_session.h"
 #include "tests/unit/oci/registry_testing.h"
 #include "util/error.h"
 
@@ -223,6 +224,15 @@ TEST_CASE("hosts.toml: names of directories, the default, a server elsewhere") {
   CHECK(config.upstream(Reference::parse("r.example:5000/a")).endpoint.name == "r.example:5000");
 }
 
+TEST_CASE("hosts.toml: what is said about no server is about the usual one") {
+  Files files;
+  files.directory.write("hosts/docker.io/hosts.toml", "ca = \"x.pem\"\n");
+  RegistryConfig config(files.paths);
+  oci::RegistryEndpoint server = config.upstream(Reference::parse("alpine")).endpoint;
+  CHECK(server.origin() == "https://registry-1.docker.io");
+  CHECK(server.ca_file == (files.directory / "hosts/docker.io/x.pem").string());
+}
+
 TEST_CASE("hosts.toml: errors") {
   for (auto [text, line, why] : std::vector<std::tuple<std::string, std::string, std::string>>{
            {"server = \"ftp://x\"", ":1: ", "must be an http or https URL"},
@@ -287,6 +297,26 @@ TEST_CASE("the mirrors of a registry are asked first; what they do not have come
     mirror_bytes = "glob";
     CHECK_THROWS_AS(fetch(client, app, blob), oci::DamagedBlob);
     CHECK(fetch(client, app, blob) == "blob");
+  }
+  SUBCASE("a header for a mirror does not follow a redirect to another host") {
+    setenv("BUILDER_CERTS_D", (directory / "hosts").c_str(), 1);
+    setenv("CONTAINERS_REGISTRIES_CONF", (directory / "none.conf").c_str(), 1);
+    std::string key = "none", elsewhere_key = "nothing";
+    HttpServer elsewhere([&](const HttpCall& call) -> HttpAnswer {
+      elsewhere_key = call.headers.contains("x-key") ? "sent" : "none";
+      return {200, {}, "blob", {}};
+    });
+    HttpServer sending([&](const HttpCall& call) -> HttpAnswer {
+      key = call.headers.at("x-key") + " " + call.target;
+      return {307, {{"Location", elsewhere.url("/x")}}, "", {}};
+    });
+    directory.write("hosts/" + upstream.host() + "/hosts.toml",
+                    "[host.\"" + sending.url("") + "\"]\n[host.\"" + sending.url("") + "\".header]\nX-Key = \"k\"\n");
+    oci::RegistryClient other(std::chrono::milliseconds(1));
+    CHECK(fetch(other, app, blob) == "blob");
+    CHECK(key == "k /v2/app/blobs/" + blob.digest.to_string() + "?ns=" + oci::percent_encode(upstream.host()));
+    CHECK(elsewhere_key == "none");
+    unsetenv("BUILDER_CERTS_D");
   }
   SUBCASE("pushes and checks go to the registry") {
     mirror_status = 200;

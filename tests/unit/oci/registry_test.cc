@@ -181,7 +181,7 @@ TEST_CASE("a refused token ends in an error, not in a loop") {
   RegistryError error = refusal([&] { client.manifest(Reference::parse(server.host() + "/app:v1")); });
   CHECK(error.kind() == RegistryError::Kind::unauthorized);
   CHECK(error.message() == "pull `" + server.host() + "/app:v1`: registry returned 401 unauthorized (go away)");
-  CHECK(server.calls().size() == 3);
+  CHECK(server.calls().size() == 4);
 }
 
 TEST_CASE("a layer that the registry does not have is fetched from its own URL") {
