@@ -6,6 +6,7 @@
 
 #include "oci/image_layout.h"
 #include "tests/support/test_dir.h"
+#include "util/error.h"
 #include "util/temp.h"
 
 namespace {
@@ -109,4 +110,17 @@ TEST_CASE("tags of several threads are all kept") {
     }
   }
   CHECK(images.store.list().size() == 8);
+}
+
+TEST_CASE("an image may be named by its own digest, and only so without a tag") {
+  Images images;
+  const oci::Descriptor one = images.image("one");
+  images.store.add_untagged(one);
+  const oci::Reference by_digest = name(("app@" + one.digest.to_string()).c_str());
+  CHECK_THROWS_AS(images.store.tag(by_digest, one), util::Error);
+  images.store.name_by_digest(name("app"), one);
+  REQUIRE(images.store.list().size() == 1);
+  CHECK(images.store.list()[0].name == "docker.io/library/app@" + one.digest.to_string());
+  CHECK(images.store.untag(by_digest));
+  CHECK(images.store.list()[0].name.empty());
 }

@@ -138,3 +138,13 @@ TEST_CASE("only the three standard descriptors are handed down") {
   util::Fd extra = util::open_file("/dev/null", 0);
   CHECK(shell("ls /proc/self/fd | wc -l").output == "4\n");  // and the one ls reads with
 }
+
+TEST_CASE("a command may read a descriptor as its input") {
+  util::Pipe pipe = util::Pipe::open();
+  util::write_all(pipe.write.get(), "through a pipe");
+  pipe.write.reset();
+  util::CommandOptions options;
+  options.arguments = {"cat"};
+  options.input_fd = pipe.read.get();
+  CHECK(util::run_command(options).output == "through a pipe");
+}
