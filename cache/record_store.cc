@@ -177,7 +177,44 @@ struct RecordStore::State {
   std::set<std::string> touched;
 };
 
-RecordStore::RecordStore(const std::filesystem::path& file) : state_(std::make_unique<util::Sync<State>>(file)) {}
+namespace {
+
+std::filesystem::path with_suffix(std::filesystem::path path, std::string_view suffix) {
+  path += suffix;
+  return path;
+}
+
+bool is_damaged(const std::filesystem::path& file) {
+  try {
+    sql::Connection connection(file);
+    schema_version(connection);
+    return false;
+  } catch (const sql::Damaged&) {
+    return true;
+  }
+}
+
+/// One of the processes that find it damaged moves it; what it described is made anew.
+void move_aside(const std::filesystem::path& file) {
+  util::FileLock lock = util::FileLock::acquire(with_suffix(file, ".lock"), util::LockMode::exclusive);
+  if (!is_damaged(file)) return;
+  const std::filesystem::path aside = with_suffix(file, fmt::format(".damaged-{}", util::now_nanoseconds()));
+  std::filesystem::rename(file, aside);
+  for (const char* suffix : {"-wal", "-shm"}) std::filesystem::remove(with_suffix(file, suffix));
+  util::log_warning(fmt::format("the cache database `{}` is damaged; it was moved to `{}`, and steps run again",
+                                file.native(), aside.filename().native()));
+}
+
+}  // namespace
+
+RecordStore::RecordStore(const std::filesystem::path& file) {
+  try {
+    state_ = std::make_unique<util::Sync<State>>(file);
+  } catch (const sql::Damaged&) {
+    move_aside(file);
+    state_ = std::make_unique<util::Sync<State>>(file);
+  }
+}
 
 RecordStore::~RecordStore() {
   try {

@@ -4,7 +4,6 @@
 
 #include <cstdlib>
 
-#include "util/error.h"
 #include "util/log.h"
 
 namespace cache::sql {
@@ -14,11 +13,13 @@ constexpr int kBusyMilliseconds = 30000;
 
 [[noreturn]] void throw_sql(sqlite3* database, const char* what, int code) {
   int primary = code & 0xff;
-  util::Error error(fmt::format("{} the cache database: {}", what,
-                                database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code)));
+  const std::string message = fmt::format("{} the cache database: {}", what,
+                                          database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code));
   if (primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT) {
-    error.set_hint("delete `cache.db` in the cache root; what it describes is made again");
-  } else if (primary == SQLITE_FULL) {
+    throw Damaged(message, "delete `cache.db` in the cache root; what it describes is made again");
+  }
+  util::Error error(message);
+  if (primary == SQLITE_FULL) {
     error.set_hint("the disk is full; `builder prune` frees space");
   } else if (primary == SQLITE_BUSY) {
     error.set_hint("another builder process has held it for 30 seconds");

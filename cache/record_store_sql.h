@@ -9,7 +9,15 @@
 #include <string>
 #include <string_view>
 
+#include "util/error.h"
+
 namespace cache::sql {
+
+/// The file is no database, or a damaged one.
+class Damaged : public util::Error {
+ public:
+  using util::Error::Error;
+};
 
 /// A prepared statement between two resets; bind in order, then step. Borrowed from its Connection, reset by the
 /// destructor.

@@ -6,6 +6,7 @@
 
 #include "tests/support/test_dir.h"
 #include "util/error.h"
+#include "util/temp.h"
 
 namespace {
 
@@ -131,13 +132,19 @@ TEST_CASE("twenty processes can open a fresh database at once and write to it") 
   for (int i = 0; i < 20; ++i) CHECK(store.find_result(key(i)));
 }
 
-TEST_CASE("a database of another format is refused with a hint") {
+TEST_CASE("a damaged database is moved aside, and a new one begun") {
   test::TestDir directory;
-  directory.write("cache.db", std::string(8192, 'x'));
-  try {
-    cache::RecordStore store(directory / "cache.db");
-    FAIL("no error");
-  } catch (const util::Error& error) {
-    CHECK(error.hint().find("cache.db") != std::string::npos);
+  const std::filesystem::path file = directory / "cache.db";
+  { cache::RecordStore(file).save_fact("key", "value"); }
+  std::filesystem::resize_file(file, 0);
+  util::write_file_atomically(file, std::string(8192, 'x'));
+  cache::RecordStore store(file);
+  CHECK_FALSE(store.find_fact("key").has_value());
+  store.save_fact("key", "again");
+  CHECK(store.find_fact("key")->first == "again");
+  std::size_t aside = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {
+    aside += entry.path().filename().native().starts_with("cache.db.damaged-") ? 1 : 0;
   }
+  CHECK(aside == 1);
 }
