@@ -134,15 +134,18 @@ bool RegistryHost::turn_to_tls(const util::HttpResponse& answer, std::stop_token
   if (!util::is_loopback(endpoint_.origin())) return false;
   // Another thread may have been told so meanwhile.
   if (endpoint_.scheme == "https") return true;
-  util::HttpRequest probe;  // the answer to a HEAD has no text
-  probe.url = endpoint_.origin() + endpoint_.path + "/";
-  endpoint_.prepare(probe);
-  try {
-    std::string text = http_.perform(probe, nullptr, stop).body;
-    if (text.find("HTTP request to an HTTPS server") == std::string::npos) return false;
-  } catch (const util::HttpError&) {
-    return false;
+  std::string text = answer.body;
+  if (text.empty()) {  // as the answer to a HEAD is
+    util::HttpRequest probe;
+    probe.url = endpoint_.origin() + endpoint_.path + "/";
+    endpoint_.prepare(probe);
+    try {
+      text = http_.perform(probe, nullptr, stop).body;
+    } catch (const util::HttpError&) {
+      return false;
+    }
   }
+  if (text.find("HTTP request to an HTTPS server") == std::string::npos) return false;
   endpoint_.scheme = "https";
   endpoint_.verify_tls = false;
   return true;

@@ -309,7 +309,7 @@ class StallWatch {
   const Handle& handle_;
   std::chrono::seconds limit_;
   std::int64_t moved_ = -1;
-  std::chrono::steady_clock::time_point since_{};
+  std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
 };
 
 /// Runs the easy handle to its end. A stop request wakes it up at once.
