@@ -90,7 +90,7 @@ works pull "$token/team/app:v1"
 check_contains "$WORK/tokens.requests" "POST reader refresh_token repository:team/app:pull 200"
 
 # Tokens that expire while the work goes on.
-token_server short 1
+token_server short 5
 registry expiring "$AUTH"
 expiring=$PORT
 proxy proxy "$expiring"
