@@ -289,7 +289,7 @@ void LocalTree::prefetch(const std::string& path,
   std::vector<std::string> level = {path};
   while (!level.empty()) {
     std::vector<std::vector<std::string>> below(level.size());
-    util::parallel_for(level.size(), [&](std::size_t i) {
+    util::parallel_for(level.size(), 0, [&](std::size_t i) {
       for (const Child& child : visible_children(level[i], true)) {
         if ((*child.stat)->type != FileType::directory) continue;
         std::string name = join(level[i], child.name);
