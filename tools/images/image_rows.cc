@@ -21,9 +21,11 @@ struct Name {
 Name split_name(const std::string& name) {
   if (name.empty()) return {};
   try {
-    const oci::Reference reference = oci::Reference::parse(name);
-    const std::string full = reference.familiar(), tag = ":" + reference.tag;
-    return {full.ends_with(tag) ? full.substr(0, full.size() - tag.size()) : full, reference.tag};
+    oci::Reference reference = oci::Reference::parse(name);
+    const std::string tag = reference.tag.empty() ? kNone : reference.tag;
+    reference.tag.clear();
+    reference.digest = {};
+    return {reference.familiar(), tag};
   } catch (const util::Error&) {
     return {name, kNone};  // another tool's idea of a name
   }
