@@ -18,6 +18,7 @@ registry hub "$AUTH"
 hub=localhost:$PORT
 leads docker.io "$PORT"
 registry gcr
+gcr=localhost:$PORT
 leads gcr.io "$PORT"
 registry company
 leads registry.company.com:5000 "$PORT"
@@ -122,6 +123,12 @@ check_equal "last line" registry.company.com:5000/app:latest "$(tail -1 "$WORK/o
 check_equal "images" "gcr.io/me/x v2 registry.company.com:5000/app latest" "$(builder images | awk 'NR > 1 { print $1, $2 }' | sort | xargs)"
 exits 1 builder pull gcr.io/me/app
 check_contains "$WORK/log" "gcr.io/me/app"
+# A mirror of Docker Hub that registries.conf names.
+printf '[[registry]]\nlocation = "docker.io"\n[[registry.mirror]]\nlocation = "%s"\n' "$gcr" > "$WORK/registries.conf"
+CONTAINERS_REGISTRIES_CONF=$WORK/registries.conf succeeds builder pull me/x:v2
+check_equal "last lines" "Status: Downloaded newer image for me/x:v2
+docker.io/me/x:v2" "$(tail -2 "$WORK/out")"
+check_equal "the same image" "$(builder inspect -f '{{.Id}}' gcr.io/me/x:v2)" "$(builder inspect -f '{{.Id}}' me/x:v2)"
 
 # --- Several platforms: the one of this machine out of the list.
 context both <<< $'FROM scratch\nARG TARGETARCH\nLABEL built-for=$TARGETARCH\nCOPY Dockerfile /'
