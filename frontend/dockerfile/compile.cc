@@ -9,8 +9,10 @@
 
 #include "frontend/dockerfile/compile_base.h"
 #include "frontend/dockerfile/compile_context.h"
+#include "frontend/dockerfile/directives.h"
 #include "frontend/dockerfile/parser.h"
 #include "frontend/dockerfile/source_date_epoch.h"
+#include "util/error.h"
 #include "util/text.h"
 
 namespace dockerfile {
@@ -267,8 +269,18 @@ PlatformResult PlatformCompiler::result(StageNode& target) {
 }  // namespace
 
 LintOptions lint_options(const Dockerfile& dockerfile, const FrontendRequest& request) {
-  const auto given = request.build_args.find("BUILDKIT_DOCKERFILE_CHECK");
-  return parse_lint_options(given != request.build_args.end() ? given->second : dockerfile.check);
+  constexpr const char* kArgument = "BUILDKIT_DOCKERFILE_CHECK";
+  const auto given = request.build_args.find(kArgument);
+  if (given != request.build_args.end()) {
+    return util::with_context(kArgument, [&] { return parse_lint_options(given->second); });
+  }
+  try {
+    return parse_lint_options(dockerfile.check);
+  } catch (const util::Error& error) {
+    llb::SourceLocation location{dockerfile.source, {}};
+    if (const auto directive = find_check(dockerfile.source->text)) location.ranges = {{directive->line, directive->line}};
+    throw DockerfileError(error.message(), std::move(location), error.hint());
+  }
 }
 
 FrontendResult compile(const Dockerfile& dockerfile, const FrontendRequest& given, oci::ImageResolver& resolver,

@@ -118,12 +118,9 @@ solver::Result ExecOp::exec(std::span<const solver::Result> inputs, solver::OpCo
     mounts.add_to(plan, process.env);
     run(process, plan, context);
   }
-  cache::CommitOptions options = commit_options(services_, vertex_->digest(), context.substitute);
-  options.directory = true;
-  options.take_directory = root->directory();
   std::vector<oci::LayerEntry> changes = root->changes();
   if (!changes.empty()) changes = changed_entries(std::move(changes), *root->tree(), root->directory());
-  result.layers.push_back(services_.layers.commit(std::move(changes), nullptr, options, context.stop));
+  result.layers.push_back(commit_layer(services_, *vertex_, context, std::move(changes), nullptr, root->directory()));
   return result;
 }
 

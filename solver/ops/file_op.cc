@@ -48,8 +48,7 @@ solver::Result FileOp::exec(std::span<const solver::Result> inputs, solver::OpCo
 
   const auto open = [&](const oci::LayerEntry& entry) { return plan.open(entry.path); };
   solver::Result result = below;
-  result.layers.push_back(services_.layers.commit(
-      plan.entries(), open, commit_options(services_, vertex_->digest(), context.substitute), context.stop));
+  result.layers.push_back(commit_layer(services_, *vertex_, context, plan.changes(), open));
   return result;
 }
 

@@ -208,7 +208,7 @@ std::map<std::string, util::Nanoseconds> LayerPlan::directory_times() const {
   return newest;
 }
 
-std::vector<oci::LayerEntry> LayerPlan::entries() const {
+std::vector<oci::LayerEntry> LayerPlan::changes() const {
   std::vector<oci::LayerEntry> entries;
   entries.reserve(nodes_.size());
   const std::map<std::string, util::Nanoseconds> times = directory_times();

@@ -54,7 +54,7 @@ class LayerPlan final : public cache::Tree {
 
   /// The layer: sorted, hard links named. A directory of the base into which something was put has the time of the
   /// newest of it.
-  std::vector<oci::LayerEntry> entries() const;
+  std::vector<oci::LayerEntry> changes() const;
 
  private:
   struct Node {

@@ -19,26 +19,30 @@
 
 namespace ops {
 
+class BackgroundPacker;
+
 /// What the ops work with; references are borrowed and outlive the solver.
 struct OpServices {
   cache::LayerStore& layers;
   cache::Snapshotter& snapshots;
   cache::MountCache& mounts;
-  source::SourceSet sources;
+  source::SourceSet sources = {};
   executor::Executor& executor;
   SecretStore& secrets;
-  /// Packed form wanted for the layers of these vertices (they are in an exported image), in the same pass.
-  std::optional<cache::PackOptions> pack;
-  std::set<util::Digest> packed_vertices;
+  /// Packed form wanted for the layers of these vertices (they are in an exported image).
+  std::optional<cache::PackOptions> pack = {};
+  std::set<util::Digest> packed_vertices = {};
   /// Vertices whose directory form some RUN needs.
-  std::set<util::Digest> mounted_vertices;
-  std::string cache_mount_namespace;  ///< BUILDKIT_CACHE_MOUNT_NS
+  std::set<util::Digest> mounted_vertices = {};
+  std::string cache_mount_namespace = {};  ///< BUILDKIT_CACHE_MOUNT_NS
   /// Where steps keep temporaries, best on the store's file system; empty = the system's place.
   std::filesystem::path temporary = {};
   /// Limits of every RUN that are no part of its key (memory, cpu).
   executor::ResourceLimits limits = {};
   /// Devices that steps may use.
   DevicePolicy devices = {};
+  /// Packs what later steps stand on; null = every layer is packed before its step ends.
+  BackgroundPacker* packer = nullptr;
 };
 
 /// Vertices (by digest) whose layers an exec below `roots` mounts or copies from.

@@ -1,6 +1,7 @@
 #include "solver/ops/tree_layer.h"
 
 #include "cache/selection.h"
+#include "solver/ops/background_packer.h"
 #include "util/error.h"
 #include "util/pattern.h"
 
@@ -35,12 +36,20 @@ std::shared_ptr<const cache::Tree> tree_of(const OpServices& services, const cac
   return services.layers.tree(result.layers, std::move(stop));
 }
 
-cache::CommitOptions commit_options(const OpServices& services, const util::Digest& vertex, bool substitute) {
+cache::LayerId commit_layer(const OpServices& services, const llb::Vertex& vertex, const solver::OpContext& context,
+                            std::vector<oci::LayerEntry> entries, const cache::ContentOpener& open,
+                            const std::filesystem::path& written) {
+  const bool packed = services.pack && services.packed_vertices.contains(vertex.digest());
+  const bool mounted = services.mounted_vertices.contains(vertex.digest());
+  const bool later = packed && mounted && services.packer != nullptr;
   cache::CommitOptions options;
-  options.substitute = substitute;
-  if (services.packed_vertices.contains(vertex)) options.pack = services.pack;
-  options.directory = !options.pack || services.mounted_vertices.contains(vertex);
-  return options;
+  options.substitute = context.substitute;
+  if (packed && !later) options.pack = services.pack;
+  options.directory = !options.pack || mounted || !written.empty();
+  options.take_directory = written;
+  const cache::LayerId id = services.layers.commit(std::move(entries), open, options, context.stop);
+  if (later) services.packer->add(id);
+  return id;
 }
 
 cache::LayerId commit_tree(const OpServices& services, const cache::Tree& tree, const std::string& path,

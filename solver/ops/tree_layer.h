@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -20,8 +21,12 @@ namespace ops {
 std::shared_ptr<const cache::Tree> tree_of(const OpServices& services, const cache::Result& result,
                                            std::stop_token stop);
 
-/// The forms in which the layer of a vertex is to be stored.
-cache::CommitOptions commit_options(const OpServices& services, const util::Digest& vertex, bool substitute);
+/// Stores the layer that a vertex made, in the forms that the rest of the build needs. One that a RUN is going to stand
+/// on is packed in the background, so that the RUN need not wait. `written`: the ready directory of CommitOptions, or
+/// empty. Throws util::Error, util::Cancelled.
+cache::LayerId commit_layer(const OpServices& services, const llb::Vertex& vertex, const solver::OpContext& context,
+                            std::vector<oci::LayerEntry> entries, const cache::ContentOpener& open,
+                            const std::filesystem::path& written = {});
 
 /// Stores what is at `path` of a tree that has no layers as a layer, so that it can be mounted: the content of a
 /// directory, or a file by its name. Equal content is stored once. Throws util::Error when it is not there.

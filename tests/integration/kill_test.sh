@@ -31,7 +31,7 @@ for i in $(seq 50); do
   "$BUILDER" build --progress=plain -t app $extra \
     -o type=oci,dest="$WORK/killed.tar" . 2>/dev/null & pid=$!
   sleep "$(printf '%d.%03d' $((delay / 1000)) $((delay % 1000)))"
-  kill -9 $pid 2>/dev/null || true
+  kill_job $pid
   wait $pid 2>/dev/null || true
   image -o type=tar,dest="$WORK/after.tar" || fail "round $i, killed after $delay ms: the next build failed"
   check_equal "content after round $i ($delay ms)" "$(content "$WORK/clean.tar")" "$(content "$WORK/after.tar")"

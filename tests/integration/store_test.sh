@@ -95,7 +95,7 @@ for i in $(seq 12); do
   build -t slow:1 . >/dev/null
   "$BUILDER" prune -af > /dev/null 2>&1 & pid=$!
   sleep "0.0$((RANDOM % 8))"
-  kill -9 $pid 2>/dev/null || true
+  kill_job $pid
   wait $pid 2>/dev/null || true
   printf 'FROM busybox\nRUN echo %s\n' "$i" > Dockerfile
   build -t slow:1 -o type=oci,dest="$WORK/after.oci" . || fail "round $i: the build after a killed prune"

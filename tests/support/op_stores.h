@@ -48,7 +48,7 @@ struct OpStores {
   FakeExecutor executor;
   RecordingProgress progress;
   solver::CacheMap map;
-  ops::OpServices services{layers, snapshots, mounts, {}, executor, secrets, std::nullopt, {}, {}, {}};
+  ops::OpServices services{.layers = layers, .snapshots = snapshots, .mounts = mounts, .executor = executor, .secrets = secrets};
   solver::OpFactory factory = ops::make_op_factory(services);
 };
 

@@ -15,6 +15,7 @@
 #include "frontend/dockerfile/parser.h"
 #include "llb/codec.h"
 #include "oci/registry.h"
+#include "solver/ops/background_packer.h"
 #include "solver/ops/op_factory.h"
 #include "solver/solver.h"
 #include "source/git_source.h"
@@ -82,6 +83,8 @@ dockerfile::Dockerfile load_definition(const BuildContext& context, util::Progre
   const auto size = static_cast<std::int64_t>(context.dockerfile->text.size());
   task.bytes("reading dockerfile:", size, size, true);
   task.done();
+  // The rules were read with the context; the step is what people look for.
+  if (context.vertex != nullptr) util::ProgressTask(progress, "[internal] load .dockerignore").done();
   return parsed;
 }
 
@@ -220,15 +223,19 @@ void hand_over(Engine& engine, const std::vector<Output>& outputs, const std::ve
 
 ops::OpServices make_services(const BuildOptions& options, executor::ResourceLimits limits, Machine& machine, const std::vector<llb::VertexRef>& roots,
                               const std::vector<exporter::OutputSpec>& outputs, const dockerfile::FrontendRequest& request) {
-  ops::OpServices services{machine.cache.layers(), machine.cache.snapshots(), machine.cache.mounts(), {}, machine.sandbox,
-                           machine.secrets, wanted_pack(outputs), {}, {}, {}};
+  ops::OpServices services{.layers = machine.cache.layers(),
+                           .snapshots = machine.cache.snapshots(),
+                           .mounts = machine.cache.mounts(),
+                           .executor = machine.sandbox,
+                           .secrets = machine.secrets,
+                           .pack = wanted_pack(outputs),
+                           .temporary = machine.cache.temporary(),
+                           .limits = std::move(limits),
+                           .devices = make_device_policy(options)};
   services.sources.image = &machine.images;
   services.sources.local = &machine.locals;
   services.sources.http = &machine.https;
   services.sources.git = &machine.gits;
-  services.temporary = machine.cache.temporary();
-  services.limits = std::move(limits);
-  services.devices = make_device_policy(options);
   if (services.pack) services.packed_vertices = ops::vertices_in_result(roots);
   services.mounted_vertices = ops::vertices_needing_directories(roots);
   if (const auto found = request.build_args.find("BUILDKIT_CACHE_MOUNT_NS"); found != request.build_args.end()) {
@@ -266,6 +273,8 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
   std::vector<exporter::OutputSpec> specs;
   for (const Output& output : outputs) specs.push_back(output.request.output);
   ops::OpServices services = make_services(options, std::move(limits), machine, roots, specs, request);
+  std::optional<ops::BackgroundPacker> packer;
+  if (services.pack) services.packer = &packer.emplace(machine.cache.layers(), *services.pack);
   solver::Solver solver(ops::make_op_factory(services), machine.cache.results(), display,
                         {options.jobs, debug_asks_for(options, "explain")});
   solver::SolveResult solved;

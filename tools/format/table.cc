@@ -44,6 +44,12 @@ std::string align_columns(std::string_view text) {
   return aligned;
 }
 
+std::string align_columns(std::span<const std::vector<std::string>> rows) {
+  std::string text;
+  for (const std::vector<std::string>& row : rows) text += util::join(row, "\t") + '\n';
+  return align_columns(text);
+}
+
 std::string format_rows(std::string_view format, std::string_view standard,
                         const std::map<std::string, std::string>& headings,
                         std::span<const nlohmann::ordered_json> rows) {

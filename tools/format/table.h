@@ -19,6 +19,8 @@ std::string format_rows(std::string_view format, std::string_view standard,
 
 /// Columns separated by tabs, aligned as docker does: three blanks between them, and at least ten letters each.
 std::string align_columns(std::string_view text);
+/// The same of cells.
+std::string align_columns(std::span<const std::vector<std::string>> rows);
 
 /// The first `limit` letters (UTF-8), the last of them "…" when something was cut off.
 std::string shorten(std::string_view text, std::size_t limit);

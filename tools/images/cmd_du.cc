@@ -11,7 +11,7 @@
 #include "cache/usage.h"
 #include "executor/user_namespace.h"
 #include "tools/builder/usage_error.h"
-#include "tools/images/columns.h"
+#include "tools/format/table.h"
 #include "tools/images/image_view.h"
 #include "tools/images/usage_filter.h"
 #include "tools/images/usage_print.h"
@@ -85,7 +85,7 @@ std::string df_images(cache::CacheDir& cache, std::int64_t now) {
       rows.push_back({repository.familiar(), reference.tag, image.id().short_hex(), age, size});
     }
   }
-  return columns(rows);
+  return format::align_columns(rows);
 }
 
 std::string df_cache(const cache::UsageReport& report, std::int64_t now) {
@@ -95,7 +95,7 @@ std::string df_cache(const cache::UsageReport& report, std::int64_t now) {
     rows.push_back({entry.id.substr(0, 12), std::string(cache::to_string(entry.type)), util::human_size(entry.size), ago(entry.created),
                     ago(entry.used), entry.shared() ? "true" : "false"});
   }
-  return columns(rows);
+  return format::align_columns(rows);
 }
 
 int system_df(bool verbose, const std::string& format) {
@@ -119,7 +119,7 @@ int system_df(bool verbose, const std::string& format) {
                                    {"Size", usage_size(row.size)}, {"Reclaimable", row.reclaimable}};
     std::cout << object.dump() << '\n';
   }
-  if (!json) std::cout << columns(rows);
+  if (!json) std::cout << format::align_columns(rows);
   return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <set>
 #include <utility>
@@ -94,10 +95,18 @@ bool Puller::fetch_layers(const std::vector<oci::Descriptor>& layers, const oci:
   return true;
 }
 
+/// True if a name in that repository leads to the image, so that it can be looked up there by its digest.
+bool has_name_in(cache::ImageStore& images, const oci::Reference& repository, const util::Digest& image) {
+  const std::string name = repository.name();
+  return std::ranges::any_of(images.list(), [&](const cache::StoredImage& stored) {
+    return stored.descriptor.digest == image && (stored.name.starts_with(name + ":") || stored.name.starts_with(name + "@"));
+  });
+}
+
 bool Puller::name_image(const oci::Reference& name, const util::Digest& top) {
   cache::ImageStore& images = services_.cache.images();
   const auto before = images.find(name);
-  if (before && before->digest == top) return false;
+  if (before && before->digest == top && (!name.digest || has_name_in(images, name, top))) return false;
   const std::string bytes = services_.cache.content().read(top);
   oci::Descriptor descriptor;
   descriptor.digest = top;

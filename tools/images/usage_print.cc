@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "tools/images/columns.h"
+#include "tools/format/table.h"
 #include "util/json.h"
 #include "util/text.h"
 #include "util/time.h"
@@ -31,7 +31,7 @@ std::string usage_table(std::span<const UsageEntry> entries, std::int64_t now) {
     rows.push_back({entry.id + (entry.is_mutable ? "*" : ""), word(!entry.in_use),
                     usage_size(entry.size) + (entry.shared() ? "*" : ""), last_used(entry, now)});
   }
-  return columns(rows);
+  return format::align_columns(rows);
 }
 
 std::string usage_paragraphs(std::span<const UsageEntry> entries, std::int64_t now) {

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include "tools/builder/usage_error.h"
-#include "tools/images/columns.h"
 
 namespace {
 
@@ -57,9 +56,4 @@ TEST_CASE("moments: spans back from now, times, days, seconds") {
   CHECK(builder::parse_moment("86400", kNow) == 86400 * kSecond);
   CHECK_FALSE(builder::parse_moment("", kNow).has_value());
   CHECK_FALSE(builder::parse_moment("yesterday", kNow).has_value());
-}
-
-TEST_CASE("columns are as wide as their widest cell and at least ten, the last one as it is") {
-  const std::vector<std::vector<std::string>> rows = {{"TYPE", "TOTAL", "SIZE"}, {"Local Volumes", "1", "0B"}};
-  CHECK(builder::columns(rows) == "TYPE            TOTAL     SIZE\nLocal Volumes   1         0B\n");
 }

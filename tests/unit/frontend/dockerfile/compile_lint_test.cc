@@ -13,6 +13,17 @@ TEST_CASE("a variable that nothing defines is found once per instruction") {
   CHECK(test::rules("# check=skip=UndefinedVar\nFROM busybox\nENV a=$b").empty());
 }
 
+TEST_CASE("a malformed check directive is told at its line") {
+  const auto failure = test::failure("# escape=\\\n# check=skip=all;colour=red\nFROM scratch");
+  CHECK(failure.message == "invalid check option `colour=red`");
+  CHECK(failure.ranges == std::vector<llb::SourceRange>{{2, 2}});
+  auto request = test::request();
+  request.build_args["BUILDKIT_DOCKERFILE_CHECK"] = "colour=red";
+  const auto argument = test::failure("FROM scratch", request);
+  CHECK(argument.message == "BUILDKIT_DOCKERFILE_CHECK: invalid check option `colour=red`");
+  CHECK(argument.ranges.empty());
+}
+
 TEST_CASE("a build argument replaces the check directive") {
   auto request = test::request();
   request.build_args["BUILDKIT_DOCKERFILE_CHECK"] = "skip=JSONArgsRecommended";

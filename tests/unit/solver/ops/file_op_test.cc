@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <thread>
+
+#include "solver/ops/background_packer.h"
 #include "tests/support/memory_files.h"
 #include "tests/support/op_stores.h"
 #include "util/error.h"
@@ -98,6 +102,31 @@ TEST_CASE("a vertex of an exported image is packed, one that is run on has a dir
   const Result result = stores.run(vertex, {{}, context_with({{"a", "1"}})});
   CHECK(stores.records.layer_blobs(result.layers[0]).size() == 1);
   CHECK(stores.records.find_layer(result.layers[0])->snapshot.empty());
+}
+
+TEST_CASE("what a RUN is going to stand on is packed in the background, to the same bytes") {
+  if (!test::can_store_layers()) return;
+  const auto vertex = file_vertex({copy("a", "/x")}, {nullptr, context_vertex()});
+  util::Digest expected;
+  {
+    test::OpStores stores;
+    stores.services.pack = cache::PackOptions();
+    stores.services.packed_vertices = {vertex->digest()};
+    const Result result = stores.run(vertex, {{}, context_with({{"a", "1"}})});
+    expected = stores.records.layer_blobs(result.layers[0]).at(0).digest;
+  }
+  test::OpStores stores;
+  stores.services.pack = cache::PackOptions();
+  stores.services.packed_vertices = stores.services.mounted_vertices = {vertex->digest()};
+  ops::BackgroundPacker packer(stores.layers, *stores.services.pack);
+  stores.services.packer = &packer;
+  const Result result = stores.run(vertex, {{}, context_with({{"a", "1"}})});
+  CHECK_FALSE(stores.records.find_layer(result.layers[0])->snapshot.empty());
+  for (int tries = 0; tries < 1000 && stores.records.layer_blobs(result.layers[0]).empty(); ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  REQUIRE(stores.records.layer_blobs(result.layers[0]).size() == 1);
+  CHECK(stores.records.layer_blobs(result.layers[0])[0].digest == expected);
 }
 
 TEST_CASE("merge stacks layers, diff takes them apart again") {

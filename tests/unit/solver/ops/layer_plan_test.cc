@@ -41,13 +41,13 @@ TEST_CASE("an untouched plan shows the base and is an empty layer") {
   CHECK_FALSE(plan.find("nothing"));
   CHECK(plan.list("") == Lines{"etc", "usr"});
   CHECK(read(plan, "etc/passwd") == "root");
-  CHECK(plan.entries().empty());
+  CHECK(plan.changes().empty());
 }
 
 TEST_CASE("a new file brings its parent directories along as they are in the base") {
   LayerPlan plan(base_tree());
   plan.put(test::file("etc/new"), content("n"));
-  CHECK(show(plan.entries()) == Lines{"d 750 1:2 etc", "f 644 0:0 etc/new"});
+  CHECK(show(plan.changes()) == Lines{"d 750 1:2 etc", "f 644 0:0 etc/new"});
   CHECK(plan.list("etc") == Lines{"new", "passwd"});
   CHECK(read(plan, "etc/new") == "n");
 }
@@ -58,7 +58,7 @@ TEST_CASE("what is removed is gone, and is a whiteout only if the base has it") 
   plan.remove("etc/new");
   plan.remove("etc/passwd");
   plan.remove("etc/never");
-  CHECK(show(plan.entries()) == Lines{"d 750 1:2 etc", "w etc/passwd"});
+  CHECK(show(plan.changes()) == Lines{"d 750 1:2 etc", "w etc/passwd"});
   CHECK(plan.list("etc").empty());
   CHECK_FALSE(plan.find("etc/passwd"));
 }
@@ -70,17 +70,17 @@ TEST_CASE("a directory that was removed and comes back hides what the base has i
   plan.put(test::directory("usr", 0700));
   CHECK_FALSE(plan.find("usr/lib"));
   CHECK(plan.list("usr").empty());
-  CHECK(show(plan.entries()) == Lines{"o 700 0:0 usr"});
+  CHECK(show(plan.changes()) == Lines{"o 700 0:0 usr"});
   plan.put(test::file("usr/x"), content("x"));
   plan.remove("usr/x");
-  CHECK(show(plan.entries()) == Lines{"o 700 0:0 usr"});
+  CHECK(show(plan.changes()) == Lines{"o 700 0:0 usr"});
 }
 
 TEST_CASE("a directory put over a directory keeps its content and takes the metadata") {
   LayerPlan plan(base_tree());
   plan.put(test::directory("usr/lib", 0700, 5, 6));
   CHECK(plan.find("usr/lib/a"));
-  CHECK(show(plan.entries()) == Lines{"d 755 0:0 usr", "d 700 5:6 usr/lib"});
+  CHECK(show(plan.changes()) == Lines{"d 755 0:0 usr", "d 700 5:6 usr/lib"});
 }
 
 TEST_CASE("files with one content are hard links of the first in order") {
@@ -89,17 +89,17 @@ TEST_CASE("files with one content are hard links of the first in order") {
   plan.put(test::file("z"), shared);
   plan.put(test::file("a"), shared);
   plan.put(test::file("other"), content("o"));
-  CHECK(show(plan.entries()) == Lines{"f 644 0:0 a", "f 644 0:0 other", "h z = a"});
+  CHECK(show(plan.changes()) == Lines{"f 644 0:0 a", "f 644 0:0 other", "h z = a"});
   // When one name is replaced, the other stands for itself.
   plan.put(test::file("a"), content("new"));
-  CHECK(show(plan.entries()) == Lines{"f 644 0:0 a", "f 644 0:0 other", "f 644 0:0 z"});
+  CHECK(show(plan.changes()) == Lines{"f 644 0:0 a", "f 644 0:0 other", "f 644 0:0 z"});
   CHECK(read(plan, "z") == "s");
 }
 
 TEST_CASE("a hard link to a file of the base takes that file into the layer") {
   LayerPlan plan(base_tree());
   plan.link("usr/lib/a", "usr/b");
-  CHECK(show(plan.entries()) == Lines{"d 755 0:0 usr", "f 644 0:0 usr/b", "d 755 0:0 usr/lib", "h usr/lib/a = usr/b"});
+  CHECK(show(plan.changes()) == Lines{"d 755 0:0 usr", "f 644 0:0 usr/b", "d 755 0:0 usr/lib", "h usr/lib/a = usr/b"});
   CHECK(read(plan, "usr/b") == "a");
 }
 
@@ -109,7 +109,7 @@ TEST_CASE("missing directories are made like asked for, existing ones are left a
   like.mode = 0711;
   like.uid = 7;
   plan.make_directories("usr/lib/x/y", like, DirectoryTime::given);
-  CHECK(show(plan.entries()) ==
+  CHECK(show(plan.changes()) ==
         Lines{"d 755 0:0 usr", "d 755 0:0 usr/lib", "d 711 7:0 usr/lib/x", "d 711 7:0 usr/lib/x/y"});
   CHECK_THROWS_WITH_AS(plan.make_directories("etc/passwd/x", like, DirectoryTime::given),
                        "create directory `/etc/passwd/x`: `/etc/passwd` is not a directory", util::Error);
@@ -139,5 +139,5 @@ TEST_CASE("what is asked between changes is answered as it is then") {
   plan.remove("usr/lib");
   plan.put(test::directory("usr/lib"));
   plan.put(test::file("usr/lib/b"), content("c"));
-  CHECK(show(plan.entries()) == Lines{"o 755 0:0 usr", "d 755 0:0 usr/lib", "f 644 0:0 usr/lib/b"});
+  CHECK(show(plan.changes()) == Lines{"o 755 0:0 usr", "d 755 0:0 usr/lib", "f 644 0:0 usr/lib/b"});
 }
