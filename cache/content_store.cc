@@ -7,7 +7,9 @@
 
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
+#include "cache/damage.h"
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/fs.h"
@@ -20,6 +22,11 @@ namespace {
 /// Smaller blobs are hashed again sooner than what is known of them is looked up.
 constexpr std::uint64_t kWorthKnowing = std::uint64_t{1} << 20;
 constexpr std::uint64_t kFlushStep = std::uint64_t{8} << 20;
+
+void drop_damaged(const std::filesystem::path& path, const util::Digest& digest) {
+  ::unlink(path.c_str());
+  util::log_warning(fmt::format("blob `{}` was damaged in the store and is dropped", digest.to_string()));
+}
 
 /// Reads a blob's file to its end and compares the digest there; drops a blob that is damaged.
 class VerifyingReader final : public util::Reader {
@@ -40,9 +47,9 @@ class VerifyingReader final : public util::Reader {
   void check() {
     done_ = true;
     if (hash_.finish() == digest_) return;
-    ::unlink(path_.c_str());
-    throw util::Error(
-        fmt::format("read blob `{}`: its content is damaged; it was dropped from the cache", digest_.to_string()));
+    drop_damaged(path_, digest_);
+    throw Damage(digest_, fmt::format("read blob `{}`: it was damaged in the store and is dropped", digest_.to_string()),
+                 "build or pull the image again");
   }
 
   util::Fd fd_;
@@ -54,7 +61,7 @@ class VerifyingReader final : public util::Reader {
 
 }  // namespace
 
-class WrittenBlobs {
+class KnownBlobs {
  public:
   /// Remembers the file as it is now.
   void add(const util::Digest& digest, int fd) {
@@ -76,7 +83,7 @@ class WrittenBlobs {
 };
 
 struct BlobWriter::State {
-  std::shared_ptr<WrittenBlobs> written;
+  std::shared_ptr<KnownBlobs> known;
   std::filesystem::path layout;
   std::filesystem::path temporary;
   util::Fd fd;
@@ -128,14 +135,14 @@ BlobInfo BlobWriter::commit() {
       }
     }
     state_->temporary.clear();
-    if (info.size >= kWorthKnowing) state_->written->add(info.digest, state_->fd.get());
+    if (info.size >= kWorthKnowing) state_->known->add(info.digest, state_->fd.get());
   }
   state_.reset();
   return info;
 }
 
 ContentStore::ContentStore(std::filesystem::path layout, std::filesystem::path temporary)
-    : layout_(std::move(layout)), temporary_(std::move(temporary)), written_(std::make_shared<WrittenBlobs>()) {}
+    : layout_(std::move(layout)), temporary_(std::move(temporary)), known_(std::make_shared<KnownBlobs>()) {}
 
 bool ContentStore::contains(const util::Digest& digest) const {
   struct stat status = {};
@@ -152,15 +159,31 @@ std::filesystem::path ContentStore::path(const util::Digest& digest) const {
   return layout_ / "blobs" / std::string(digest.algorithm()) / std::string(digest.hex());
 }
 
-std::unique_ptr<util::Reader> ContentStore::open(const util::Digest& digest) const {
-  std::filesystem::path file = path(digest);
-  util::Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+util::Fd ContentStore::open_file(const util::Digest& digest) const {
+  util::Fd fd(::open(path(digest).c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) util::throw_errno(fmt::format("open blob `{}`", digest.to_string()));
-  if (written_->contains(digest, fd.get())) return std::make_unique<util::FdReader>(std::move(fd));
   if (digest.algorithm() != "sha256") {
     throw util::Error(fmt::format("open blob `{}`: digests of this algorithm cannot be verified", digest.to_string()));
   }
-  return std::make_unique<VerifyingReader>(std::move(fd), std::move(file), digest);
+  return fd;
+}
+
+std::unique_ptr<util::Reader> ContentStore::open(const util::Digest& digest) const {
+  util::Fd fd = open_file(digest);
+  if (known_->contains(digest, fd.get())) return std::make_unique<util::FdReader>(std::move(fd));
+  return std::make_unique<VerifyingReader>(std::move(fd), path(digest), digest);
+}
+
+void ContentStore::verify(const util::Digest& digest, const std::stop_token& stop) const {
+  util::Fd fd = open_file(digest);
+  if (known_->contains(digest, fd.get())) return;
+  const int file = fd.get();
+  VerifyingReader reader(std::move(fd), path(digest), digest);
+  std::vector<std::byte> buffer(std::size_t{256} << 10);
+  while (reader.read(buffer) != 0) {
+    if (stop.stop_requested()) throw util::Cancelled();
+  }
+  known_->add(digest, file);
 }
 
 std::string ContentStore::read(const util::Digest& digest) const {
@@ -177,7 +200,7 @@ BlobWriter ContentStore::create(std::optional<util::Digest> expected) const {
   int fd = ::mkostemp(pattern.data(), O_CLOEXEC);
   if (fd < 0) util::throw_errno(fmt::format("create a temporary file in `{}`", temporary_.native()));
   auto state = std::make_unique<BlobWriter::State>();
-  state->written = written_;
+  state->known = known_;
   state->layout = layout_;
   state->temporary = pattern;
   state->fd = util::Fd(fd);
@@ -189,8 +212,10 @@ BlobWriter ContentStore::create(std::optional<util::Digest> expected) const {
 
 BlobInfo ContentStore::put(std::string_view bytes) const {
   util::Digest digest = util::sha256_of(bytes);
-  std::optional<BlobInfo> known = find(digest);
-  if (known && known->size == bytes.size()) return *known;
+  if (contains(digest)) {
+    if (util::read_file(path(digest)) == bytes) return {digest, bytes.size()};
+    drop_damaged(path(digest), digest);
+  }
   BlobWriter writer = create(digest);
   writer.write(util::as_bytes(bytes));
   return writer.commit();

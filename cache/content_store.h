@@ -4,9 +4,11 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "util/digest.h"
+#include "util/fd.h"
 #include "util/stream.h"
 
 namespace cache {
@@ -16,8 +18,8 @@ struct BlobInfo {
   std::uint64_t size = 0;
 };
 
-/// Files of blobs that this process wrote.
-class WrittenBlobs;
+/// Files of blobs whose content this process knows to be right.
+class KnownBlobs;
 
 /// A blob being written; appears in the store at `commit`, vanishes otherwise.
 class BlobWriter final : public util::Writer {
@@ -46,22 +48,26 @@ class ContentStore {
   std::optional<BlobInfo> find(const util::Digest& digest) const;
   std::filesystem::path path(const util::Digest& digest) const;
   /// Throws util::Error when absent. The bytes are verified as they are read: a Reader that reaches the end of
-  /// damaged bytes throws, and the blob is dropped from the store. What this process itself has hashed and written is
-  /// not hashed again, as long as nobody has touched the file.
+  /// damaged bytes says so in a warning, drops the blob from the store and throws Damage. What this process itself has
+  /// hashed, or hashed and written, is not hashed again, as long as nobody has touched the file.
   std::unique_ptr<util::Reader> open(const util::Digest& digest) const;
+  /// Reads a blob just to verify it. Throws as `open` and its Reader do, and util::Cancelled.
+  void verify(const util::Digest& digest, const std::stop_token& stop = {}) const;
   /// Whole small blob, verified.
   std::string read(const util::Digest& digest) const;
   BlobWriter create(std::optional<util::Digest> expected = {}) const;
-  /// Stores bytes; returns their digest.
+  /// Stores a document; returns its digest. A damaged one of that name is replaced, with a warning.
   BlobInfo put(std::string_view bytes) const;
   /// Takes over a finished file of the store's file system, whose digest the caller has computed.
   void adopt(const std::filesystem::path& file, const util::Digest& digest) const;
   void remove(const util::Digest& digest) const;
 
  private:
+  util::Fd open_file(const util::Digest& digest) const;
+
   std::filesystem::path layout_;
   std::filesystem::path temporary_;
-  std::shared_ptr<WrittenBlobs> written_;
+  std::shared_ptr<KnownBlobs> known_;
 };
 
 }  // namespace cache

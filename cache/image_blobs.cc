@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cache/damage.h"
 #include "oci/image.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -27,6 +28,8 @@ void collect(const ContentStore& content, const util::Digest& digest, int depth,
     const oci::Manifest manifest = oci::manifest_from_json(bytes);
     found[manifest.config.digest] = BlobRole::document;
     for (const oci::Descriptor& layer : manifest.layers) found.try_emplace(layer.digest, BlobRole::layer);
+  } catch (const Damage&) {
+    // It has been said.
   } catch (const util::Error& error) {
     util::log_warning(fmt::format("look into image document `{}`: {}", digest.to_string(), error.message()));
   }

@@ -213,6 +213,16 @@ LayerId LayerStore::commit(std::vector<oci::LayerEntry> entries, const ContentOp
   row.id = id;
   row.has_listing = true;
   row.created = util::now_nanoseconds();
+  if (options.substitute) {
+    if (const std::optional<LayerRow> lost = state_->records.find_layer(id)) {
+      // What is left of it says which times it had: it becomes the layer that it was, to the byte.
+      if (const Listing before = state_->find_listing(*lost)) {
+        row.created = lost->created;
+        entries = *before;
+        make_forms(entries, contents, options, state_->content, state_->temporary, state_->form, stop, made);
+      }
+    }
+  }
   row.size = content_size(entries);
   std::vector<BlobRow> blobs;
   if (made.blob) blobs.push_back(made.blob->commit(id));

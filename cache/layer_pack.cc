@@ -32,6 +32,17 @@ LayerBlob local_layer_blob(const BlobRow& row) {
   return blob;
 }
 
+bool is_intact(const DirectoryOpener& open, const oci::LayerEntry& entry, const std::stop_token& stop) {
+  try {
+    CheckedReader(open(entry), entry, stop).finish();
+    return true;
+  } catch (const util::Cancelled&) {
+    throw;
+  } catch (const util::Error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 std::string pack_variant(const PackOptions& options) {
@@ -117,6 +128,7 @@ BlobRow LayerStore::State::pack_directory(const LayerRow& row, const std::filesy
                                           const PackOptions& options, util::ProgressTask*, std::stop_token stop) {
   Listing entries = find_listing(row);
   if (!entries) entries = rebuild_listing(row, directory, stop);
+  if (!entries) throw_lost(row);
   DirectoryOpener open(directory);
   BlobPacker packer(content, options);
   oci::LayerWriter tar(packer.tar());
@@ -133,6 +145,8 @@ BlobRow LayerStore::State::pack_directory(const LayerRow& row, const std::filesy
     } catch (const util::Cancelled&) {
       throw;
     } catch (const util::Error& error) {
+      // It may also be the writing that failed.
+      if (is_intact(open, entry, stop)) throw;
       util::log_warning(fmt::format("the unpacked layer in `{}` is damaged: {}", directory.native(), error.what()));
       throw_lost(row);
     }
@@ -156,9 +170,10 @@ BlobRow LayerStore::State::pack(const LayerRow& row, const PackOptions& options,
     if (!blob) return pack_directory(row, *directory, options, task, stop);
     try {
       return recompress(row, *blob, options, task, stop);
-    } catch (const util::Error& error) {
-      if (content.contains(*blob)) throw;
-      util::log_warning(error.what());
+    } catch (const util::Cancelled&) {
+      throw;
+    } catch (const util::Error&) {
+      if (!was_damaged(*blob, stop)) throw;
     }
   }
 }

@@ -92,6 +92,7 @@ Listing LayerStore::State::find_listing(const LayerRow& row) {
     return listing;
   } catch (const util::Error& error) {
     util::log_warning(fmt::format("the listing of layer `{}` is made anew: {}", row.id.to_string(), error.what()));
+    records.set_directory(row.id, row.snapshot, false, row.size);
     return nullptr;
   }
 }

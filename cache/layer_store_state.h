@@ -73,13 +73,17 @@ struct LayerStore::State {
   // Making forms of layers (layer_unpack.cc, layer_pack.cc); the layer's lock is held.
   /// Brings the pulled blob into the content store.
   void fetch(const LayerRow& row, util::ProgressTask* task, std::stop_token stop);
+  /// Is this why reading that blob failed? Then it is out of the store now.
+  bool was_damaged(const util::Digest& blob, const std::stop_token& stop);
   /// A packed form that is in the content store.
   std::optional<util::Digest> local_blob(const LayerRow& row);
+  /// Drops what is left of the layer's forms. Throws Damage.
   [[noreturn]] void throw_lost(const LayerRow& row);
   std::filesystem::path unpack(const LayerRow& row, util::ProgressTask* task, std::stop_token stop);
   std::filesystem::path unpack_blob(const LayerRow& row, const util::Digest& blob, util::ProgressTask* task,
                                     std::stop_token stop);
   Listing listing(const LayerId& id, std::stop_token stop);
+  /// Null if the directory is not the layer any more.
   Listing rebuild_listing(const LayerRow& row, const std::filesystem::path& directory, std::stop_token stop);
   /// The lowest first.
   std::vector<Listing> listings(const std::vector<LayerId>& chain, std::stop_token stop);

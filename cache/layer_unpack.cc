@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/damage.h"
 #include "cache/layer_store.h"
 #include "cache/layer_store_state.h"
 #include "cache/named_lock.h"
@@ -82,10 +83,13 @@ std::filesystem::path made_layer_root(const util::TempDir& temporary) {
 }
 
 void LayerStore::State::throw_lost(const LayerRow& row) {
-  records.remove_layer(row.id);
+  // Listing and age stay: a step that makes the same layer again gives it the times it had.
+  LayerRow rest = records.find_layer(row.id).value_or(row);
+  rest.snapshot.clear();
+  records.replace_layer(rest, {});
   forget(row.id);
-  throw util::Error(fmt::format("use layer `{}`: its content is no longer in the cache", row.id.to_string()),
-                    "run the build again; the step that makes the layer will run");
+  throw Damage(row.id, fmt::format("use layer `{}`: its content is no longer in the cache", row.id.to_string()),
+               "run the build again; the step that makes the layer will run");
 }
 
 void LayerStore::State::fetch(const LayerRow& row, util::ProgressTask* task, std::stop_token stop) {
@@ -104,6 +108,16 @@ void LayerStore::State::fetch(const LayerRow& row, util::ProgressTask* task, std
         fmt::format("fetch layer `{}` from `{}`: it did not arrive", remote.digest.to_string(), row.remote_origin));
   }
   fetched.add();
+}
+
+bool LayerStore::State::was_damaged(const util::Digest& blob, const std::stop_token& stop) {
+  if (!content.contains(blob)) return true;
+  try {
+    content.verify(blob, stop);
+    return false;
+  } catch (const Damage&) {
+    return true;
+  }
 }
 
 std::optional<util::Digest> LayerStore::State::local_blob(const LayerRow& row) {
@@ -163,12 +177,10 @@ std::filesystem::path LayerStore::State::unpack(const LayerRow& row, util::Progr
     }
     try {
       return unpack_blob(row, *blob, task, stop);
+    } catch (const util::Cancelled&) {
+      throw;
     } catch (util::Error& error) {
-      if (dynamic_cast<util::Cancelled*>(&error) != nullptr) throw;
-      if (attempt < 3 && !content.contains(*blob)) {
-        util::log_warning(error.what());
-        continue;
-      }
+      if (attempt < 3 && was_damaged(*blob, stop)) continue;
       error.add_context(fmt::format("unpack layer `{}`", row.id.to_string()));
       throw;
     }
@@ -208,6 +220,8 @@ Listing LayerStore::State::rebuild_listing(const LayerRow& row, const std::files
     return entry.is_directory() && std::find(implied.begin(), implied.end(), entry.path) != implied.end();
   });
   complete_listing(entries, DirectoryOpener(directory), std::move(stop));
+  // The id of a built layer is that of its content; the listing, which would tell more, is what is missing.
+  if (!row.remote && oci::canonical_digest(entries) != row.id) return nullptr;
   write_listing(row.id, entries);
   records.set_directory(row.id, row.snapshot, true, row.size);
   Listing listing = std::make_shared<const std::vector<oci::LayerEntry>>(std::move(entries));
@@ -223,7 +237,9 @@ Listing LayerStore::State::listing(const LayerId& id, std::stop_token stop) {
   if (Listing known = find_listing(current)) return known;
   std::optional<std::filesystem::path> directory = find_directory(current);
   // Of a pulled layer the blob is the better witness: the directory may lack what this machine could not store.
-  if (directory && !current.remote && form.keeps_owners) return rebuild_listing(current, *directory, stop);
+  if (directory && !current.remote && form.keeps_owners) {
+    if (Listing made = rebuild_listing(current, *directory, stop)) return made;
+  }
   unpack(current, nullptr, stop);
   if (Listing made = find_listing(row(id))) return made;
   throw util::Error(fmt::format("list layer `{}`: its listing cannot be read back", id.to_string()));

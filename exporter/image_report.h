@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cache/damage.h"
 #include "exporter/exporter.h"
 #include "exporter/image_writer.h"
 #include "util/error.h"
@@ -16,13 +17,17 @@ inline ExportReport make_report(const WrittenImage& image, const ExportRequest& 
   return report;
 }
 
-/// Runs the body of a task, which ends as done, or as failed with the error's text.
+/// Runs the body of a task, which ends as done, or as failed with the error's text. Damage of the store is no failure
+/// yet: the build is going to mend it.
 template <typename F>
 auto run_task(util::ProgressTask& task, F&& body) {
   try {
     auto result = body();
     task.done();
     return result;
+  } catch (const cache::Damage&) {
+    task.cancel();
+    throw;
   } catch (const util::Error& error) {
     task.fail(error.message());
     throw;

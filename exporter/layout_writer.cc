@@ -17,6 +17,7 @@
 #include "util/fd.h"
 #include "util/fs.h"
 #include "util/json.h"
+#include "util/parallel.h"
 #include "util/tar.h"
 #include "util/temp.h"
 
@@ -76,6 +77,14 @@ void copy_bytes(util::Reader& from, util::Writer& to, const std::stop_token& sto
     if (stop.stop_requested()) throw util::Cancelled();
     to.write(util::Bytes(buffer).first(count));
   }
+}
+
+/// All at once, and before the first byte goes to where it cannot be taken back from.
+void verify_blobs(const Layout& layout, const cache::ContentStore& content, const std::stop_token& stop) {
+  std::vector<util::Digest> blobs;
+  for (const auto& [path, digest] : layout.blobs) blobs.push_back(digest);
+  util::for_each_parallel(
+      blobs.size(), 0, [&](std::size_t i, const std::stop_token& own_stop) { content.verify(blobs[i], own_stop); }, stop);
 }
 
 /// Archive members carry no time: the same image is the same archive.
@@ -186,6 +195,7 @@ Layout make_layout(std::span<const NamedImage> images, bool docker) {
 
 void write_layout_archive(const Layout& layout, util::Writer& to, const cache::ContentStore& content,
                           const std::stop_token& stop) {
+  verify_blobs(layout, content, stop);
   ArchiveWriter archive(to);
   archive.directory("blobs");
   archive.directory("blobs/sha256");
@@ -203,6 +213,7 @@ void write_layout_archive(const Layout& layout, util::Writer& to, const cache::C
 
 void write_layout_directory(const Layout& layout, const std::string& destination, const cache::ContentStore& content,
                             const std::stop_token& stop) {
+  verify_blobs(layout, content, stop);
   std::filesystem::path path = std::filesystem::absolute(destination).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();
   if (std::filesystem::exists(path)) return write_into(layout, path, content, stop);

@@ -33,11 +33,12 @@ struct Layout {
 /// the one of this machine, else the first.
 Layout make_layout(std::span<const NamedImage> images, bool docker);
 
-/// As a tar archive, always the same bytes for the same images. Does not finish `to`. Throws util::Error.
+/// As a tar archive, always the same bytes for the same images. Does not finish `to`. Throws util::Error; cache::Damage
+/// before anything is written.
 void write_layout_archive(const Layout& layout, util::Writer& to, const cache::ContentStore& content,
                           const std::stop_token& stop);
 /// Into a directory, which is made when it is missing, or a layout that is there: then its images stay, and a name that
-/// it has moves to the new image. Throws util::Error.
+/// it has moves to the new image. Throws util::Error; cache::Damage before anything is written.
 void write_layout_directory(const Layout& layout, const std::string& destination, const cache::ContentStore& content,
                             const std::stop_token& stop);
 

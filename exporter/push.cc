@@ -136,6 +136,8 @@ void Pusher::upload(const oci::Reference& repository, const PushBlob& blob, cons
     CHECK(blob.layer);
     services_.cache.layers().blob(blob.layer, request_.output.pack, true, &task_, stop);
   }
+  // Before anything is sent: what the registry refuses tells less.
+  content.verify(digest, stop);
   TransferReport report(task_, "pushing " + digest.to_string());
   services_.registry.push_blob(
       repository, blob.descriptor, [&] { return content.open(digest); }, std::ref(report), stop);

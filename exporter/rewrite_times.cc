@@ -79,6 +79,7 @@ cache::LayerBlob rewrite_times(const cache::LayerBlob& blob, std::int64_t epoch,
   cache::BlobWriter out = cache.content().create();
   std::unique_ptr<util::Writer> compressor = util::make_compressor(options.compression, options.level, out);
   util::HashingWriter plain(*compressor);
+  cache.content().verify(blob.descriptor.digest, stop);
   util::with_context(fmt::format("rewrite the times of layer `{}`", blob.descriptor.digest.to_string()),
                      [&] { copy_clamped(*tar, plain, epoch, stop); });
   plain.finish();

@@ -81,6 +81,10 @@ class TarExporter final : public Exporter {
   ExportReport run(const ExportRequest& request, std::stop_token stop) override {
     util::ProgressTask task(services_.progress, "exporting to client tarball");
     return run_task(task, [&] {
+      // Unpacked before the first byte goes out: a damaged layer is made again, and that starts the export anew.
+      for (const PlatformImage& image : request.images) {
+        for (const cache::LayerId& id : image.layers) services_.cache.layers().directory(id, &task, stop);
+      }
       std::vector<RootTree> roots = open_root_trees(request, services_.cache, stop);
       task.bytes("sending tarball", 0, 0);
       util::with_context("write archive to " + display_destination(request.output.destination), [&] {

@@ -63,6 +63,7 @@ std::vector<Result> Scheduler::run(std::span<const llb::VertexRef> roots, std::s
     // Nothing runs and nothing could be started: right after a stop, a bug otherwise.
     CHECK(stop_.stop_requested());
     cancel_started();
+    if (damage_) throw *damage_;
     if (first_error_) throw *first_error_;
     throw util::Cancelled();
   }
@@ -231,6 +232,9 @@ void Scheduler::fail(Node& node, const std::exception_ptr& error) {
     } else {
       record(cancelled);
     }
+  } catch (const cache::Damage& what) {
+    report_done(node, false, true, std::nullopt);
+    if (!stop_.stop_requested()) damage_.emplace(what);
   } catch (const util::Error& what) {
     record(what);
   } catch (const std::exception& what) {

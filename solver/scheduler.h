@@ -12,6 +12,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "cache/damage.h"
 #include "solver/action.h"
 #include "solver/solver.h"
 #include "solver/vertex_state.h"
@@ -73,6 +74,7 @@ class Scheduler {
   Lane look_ups_, runs_;
   std::stop_source stop_;
   std::optional<SolveError> first_error_;
+  std::optional<cache::Damage> damage_;
 
   // Guards completions_ alone; a bare mutex for the sake of the condition variable.
   std::mutex mutex_;

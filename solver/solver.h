@@ -46,7 +46,7 @@ class Solver {
   Solver(OpFactory factory, cache::ResultIndex& index, util::ProgressSink& progress, SolveOptions options = {});
   ~Solver();
   /// Blocks; one solve at a time. Throws SolveError, or util::Cancelled when `stop` was triggered; every started vertex
-  /// has ended by then.
+  /// has ended by then. Throws cache::Damage when a layer that it wanted to use is lost: another solver makes it again.
   SolveResult solve(std::span<const llb::VertexRef> roots, std::stop_token stop = {});
 
  private:

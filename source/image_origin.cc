@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include "cache/damage.h"
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/log.h"
@@ -93,9 +94,8 @@ std::optional<std::string> ImageOrigin::stored(const util::Digest& digest) const
   if (!content_.contains(digest)) return std::nullopt;
   try {
     return content_.read(digest);
-  } catch (const util::Error& error) {
-    util::log_warning(error.message());  // damaged; it is fetched again
-    return std::nullopt;
+  } catch (const cache::Damage&) {
+    return std::nullopt;  // it is fetched again
   }
 }
 

@@ -63,4 +63,9 @@ void ProgressTask::fail(const std::string& error) {
   sink_.emit(TaskDone{.task = id_, .cached = false, .canceled = false, .error = error, .time = now()});
 }
 
+void ProgressTask::cancel() {
+  if (!std::exchange(open_, false)) return;
+  sink_.emit(TaskDone{.task = id_, .cached = false, .canceled = true, .error = {}, .time = now()});
+}
+
 }  // namespace util

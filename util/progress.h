@@ -84,6 +84,8 @@ class ProgressTask {
   void done(bool cached = false);
   /// Ends it as failed with this text.
   void fail(const std::string& error);
+  /// Ends it without a result; something else is going to be tried.
+  void cancel();
 
  private:
   ProgressSink& sink_;

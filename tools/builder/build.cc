@@ -7,6 +7,7 @@
 #include <set>
 
 #include "cache/cache_dir.h"
+#include "cache/damage.h"
 #include "executor/sandbox.h"
 #include "executor/user_namespace.h"
 #include "exporter/exporter.h"
@@ -211,6 +212,24 @@ std::vector<Output> prepare_outputs(const BuildOptions& options, const dockerfil
   return outputs;
 }
 
+/// Throws cache::Damage only if all outputs may be made again.
+std::vector<exporter::ExportReport> export_all(std::vector<Output>& outputs, const std::vector<exporter::PlatformImage>& images,
+                                               const std::stop_token& stop) {
+  std::vector<exporter::ExportReport> reports;
+  bool sent = false;  // to standard output, from where nothing can be taken back
+  for (Output& output : outputs) {
+    output.request.images = images;
+    try {
+      reports.push_back(output.exporter->run(output.request, stop));
+    } catch (const cache::Damage& damage) {
+      if (sent) throw util::Error(damage.message(), damage.hint());
+      throw;
+    }
+    sent = sent || output.request.output.destination == "-";
+  }
+  return reports;
+}
+
 /// --load: the image that went into the local store.
 void hand_over(Engine& engine, const std::vector<Output>& outputs, const std::vector<exporter::ExportReport>& reports,
                Machine& machine, util::ProgressSink& progress, const std::stop_token& stop) {
@@ -268,29 +287,27 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
   std::vector<Output> outputs = prepare_outputs(options, request, {machine.cache, machine.registry, display});
   const dockerfile::FrontendResult frontend = lower(parsed, request, machine.images, std::move(warnings), display);
 
-  // Graph -> layers. Only what the target needs; cached steps are one look-up each.
   const std::vector<llb::VertexRef> roots = roots_of(frontend);
   std::vector<exporter::OutputSpec> specs;
   for (const Output& output : outputs) specs.push_back(output.request.output);
   ops::OpServices services = make_services(options, std::move(limits), machine, roots, specs, request);
   std::optional<ops::BackgroundPacker> packer;
   if (services.pack) services.packer = &packer.emplace(machine.cache.layers(), *services.pack);
-  solver::Solver solver(ops::make_op_factory(services), machine.cache.results(), display,
-                        {options.jobs, debug_asks_for(options, "explain")});
-  solver::SolveResult solved;
-  {
-    const util::ScopedTimer timer("solve");
-    solved = solver.solve(roots, stop);
-  }
+  const auto reports = cache::retry_after_damage([&] {
+    // Graph -> layers. Only what the target needs; cached steps are one look-up each.
+    solver::Solver solver(ops::make_op_factory(services), machine.cache.results(), display,
+                          {options.jobs, debug_asks_for(options, "explain")});
+    const solver::SolveResult solved = [&] {
+      const util::ScopedTimer timer("solve");
+      return solver.solve(roots, stop);
+    }();
 
-  // Layers -> outputs. From here on nothing of the Dockerfile runs any more.
-  const util::ScopedTimer timer("export");
-  std::vector<exporter::ExportReport> reports;
-  for (Output& output : outputs) {
-    output.request.images = images_of(frontend, solved);
-    reports.push_back(output.exporter->run(output.request, stop));
-  }
-  if (engine) hand_over(*engine, outputs, reports, machine, display, stop);
+    // Layers -> outputs. From here on nothing of the Dockerfile runs any more.
+    const util::ScopedTimer timer("export");
+    std::vector<exporter::ExportReport> made = export_all(outputs, images_of(frontend, solved), stop);
+    if (engine) hand_over(*engine, outputs, made, machine, display, stop);
+    return made;
+  });
   write_result_files(options, reports);
 }
 

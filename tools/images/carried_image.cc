@@ -19,9 +19,19 @@ std::string shown_name(const LocalImage& image) {
   return image.names.empty() ? image.id().to_string() : oci::Reference::parse(image.names.front()).familiar();
 }
 
+/// Packs a layer of a build again whose blob is not in the store any more, if it is there unpacked.
+void restore(const oci::Descriptor& layer, cache::CacheDir& cache) {
+  const std::optional<cache::BlobRow> known = cache.records().find_blob(layer.digest);
+  if (!known || !cache.layers().has_directory(known->layer)) return;
+  cache::PackOptions options{.compression = known->compression, .level = {}, .force = true};
+  if (!known->variant.empty()) options.level = std::stoi(known->variant);
+  cache.layers().blob(known->layer, options, false);
+}
+
 cache::LayerBlob layer_blob(const LocalImage& image, const oci::Descriptor& layer, const util::Digest& diff_id,
                             cache::CacheDir& cache) {
   const std::optional<cache::LayerRow> row = cache.records().find_layer(diff_id);
+  if (!cache.content().contains(layer.digest)) restore(layer, cache);
   cache::LayerBlob blob{layer, diff_id, !cache.content().contains(layer.digest), {}};
   const bool pulled = row && row->remote;
   if (pulled) {
@@ -99,7 +109,6 @@ void fetch_layers(const CarriedImage& image, cache::LayerStore& layers, util::Pr
   }
   const auto fetch = [&](std::size_t i, const std::stop_token& own_stop) {
     const cache::LayerBlob& layer = *missing[i];
-    // Packs it again where a build has lost the blob of a layer of its own.
     const cache::LayerBlob found = layers.blob(layer.diff_id, {}, true, &task, own_stop);
     if (found.descriptor.digest == layer.descriptor.digest) return;
     throw util::Error(fmt::format("layer `{}` is not in the store any more", layer.descriptor.digest.to_string()),

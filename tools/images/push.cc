@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cache/damage.h"
 #include "exporter/push.h"
 #include "tools/builder/render_error.h"
 #include "tools/builder/usage_error.h"
@@ -42,6 +43,7 @@ class ImagePusher {
   std::vector<oci::Reference> names_in(const oci::Reference& repository) const;
 
  private:
+  void push_once(const oci::Reference& name);
   CarriedImage carried(const oci::Reference& name);
 
   const PushOptions& options_;
@@ -82,6 +84,10 @@ CarriedImage ImagePusher::carried(const oci::Reference& name) {
 }
 
 void ImagePusher::push(const oci::Reference& name) {
+  cache::retry_after_damage([&] { push_once(name); });
+}
+
+void ImagePusher::push_once(const oci::Reference& name) {
   const CarriedImage image = carried(name);
   LayerLines lines(std::cout, options_.quiet ? 0 : terminal_rows(STDOUT_FILENO));
   std::set<util::Digest> layers;

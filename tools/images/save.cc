@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/damage.h"
 #include "exporter/layout_writer.h"
 #include "exporter/output_file.h"
 #include "tools/builder/usage_error.h"
@@ -65,14 +66,16 @@ void save(const std::vector<std::string>& names, const SaveOptions& options, con
   check_destination(options.output, format);
   util::NullProgress progress;
   ImageServices services(root, progress, false, stop);
-  const std::vector<exporter::NamedImage> images = collect(names, options, services, stop);
-  const exporter::Layout layout = exporter::make_layout(images, format == Format::docker);
   const cache::ContentStore& content = services.cache.content();
-  util::with_context("save to " + exporter::display_destination(options.output), [&] {
-    if (format == Format::oci_directory) return exporter::write_layout_directory(layout, options.output, content, stop);
-    exporter::OutputFile file(options.output);
-    exporter::write_layout_archive(layout, file, content, stop);
-    file.finish();
+  cache::retry_after_damage([&] {
+    const std::vector<exporter::NamedImage> images = collect(names, options, services, stop);
+    const exporter::Layout layout = exporter::make_layout(images, format == Format::docker);
+    util::with_context("save to " + exporter::display_destination(options.output), [&] {
+      if (format == Format::oci_directory) return exporter::write_layout_directory(layout, options.output, content, stop);
+      exporter::OutputFile file(options.output);
+      exporter::write_layout_archive(layout, file, content, stop);
+      file.finish();
+    });
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "cache/damage.h"
 #include "tests/support/test_dir.h"
 #include "util/error.h"
 
@@ -67,6 +68,45 @@ TEST_CASE("a damaged blob is noticed when it is read, and dropped") {
   CHECK_FALSE(store.content.contains(info.digest));
   store.content.put("hello");
   CHECK(store.content.read(info.digest) == "hello");
+}
+
+TEST_CASE("a damaged document is replaced by a put") {
+  Store store;
+  cache::BlobInfo info = store.content.put("hello");
+  store.directory.write("oci/blobs/sha256/" + std::string(info.digest.hex()), "hellO");
+  store.content.put("hello");
+  CHECK(store.content.read(info.digest) == "hello");
+}
+
+TEST_CASE("a blob that was verified is not hashed again, unless somebody touched it") {
+  Store store;
+  cache::BlobInfo info = store.content.put("hello");
+  store.content.verify(info.digest);
+  store.content.verify(info.digest);
+  CHECK(store.content.read(info.digest) == "hello");
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // longer than the clock of a file system needs to go on
+  store.directory.write("oci/blobs/sha256/" + std::string(info.digest.hex()), "hellO");
+  CHECK_THROWS_AS(store.content.verify(info.digest), cache::Damage);
+  CHECK_FALSE(store.content.contains(info.digest));
+  CHECK_THROWS_AS(store.content.verify(info.digest), util::Error);
+}
+
+TEST_CASE("after damage it is tried again, but not for ever") {
+  const auto damage = [](const char* part) { return cache::Damage(util::sha256_of(part), "damaged", ""); };
+  int calls = 0;
+  CHECK(cache::retry_after_damage([&] {
+          ++calls;
+          if (calls == 1) throw damage("a");
+          if (calls == 2) throw damage("b");
+          return calls;
+        }) == 3);
+  calls = 0;
+  CHECK_THROWS_AS(cache::retry_after_damage([&] {
+                    ++calls;
+                    throw damage("a");
+                  }),
+                  cache::Damage);
+  CHECK(calls == 2);
 }
 
 TEST_CASE("a truncated blob of the same name is replaced by a put") {
