@@ -39,6 +39,11 @@ def table(rows, subjects):
     return '\n'.join(lines)
 
 
+def line(scenario, medians):
+    """One scenario as a line of text, for whoever waits."""
+    return f'{scenario.name}: ' + '; '.join(f'{name} {cost(sample)}' for name, sample in medians.items())
+
+
 def cost(sample):
     return '–' if sample is None else f'{seconds(sample.wall)}, {seconds(sample.cpu)}, {mebibytes(sample.rss)}'
 
