@@ -65,12 +65,24 @@ std::filesystem::path TempDir::release() noexcept {
 }
 
 AtomicFile::AtomicFile(std::filesystem::path path, mode_t mode) : path_(std::move(path)) {
+  // Of a file without a name nothing is left, however the process ends. Not every file system has them (NFS has not).
+  if (::access("/proc/self/fd", X_OK) == 0) {
+    const std::filesystem::path directory = path_.parent_path();
+    fd_ = Fd(::open(directory.empty() ? "." : directory.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, mode));
+    if (fd_) return;
+  }
   // Opened by hand rather than by mkstemp, so that the mode obeys the umask as for any other new file.
+  at_new_name([&](const char* name) {
+    fd_ = Fd(::open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+    return static_cast<bool>(fd_);
+  });
+}
+
+void AtomicFile::at_new_name(const std::function<bool(const char* name)>& make) {
   while (true) {
-    temporary_ = path_.parent_path() / fmt::format(".tmp-{:016x}", random_number());
-    int fd = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    if (fd >= 0) {
-      fd_ = Fd(fd);
+    const std::filesystem::path name = path_.parent_path() / fmt::format(".tmp-{:016x}", random_number());
+    if (make(name.c_str())) {
+      temporary_ = name;
       return;
     }
     if (errno != EEXIST && errno != EINTR) throw_errno(fmt::format("create file beside `{}`", path_.native()));
@@ -88,6 +100,10 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::commit(bool durable) {
   if (durable && ::fsync(fd_.get()) < 0) throw_errno(fmt::format("flush `{}`", path_.native()));
+  if (temporary_.empty()) {
+    const std::string file = fmt::format("/proc/self/fd/{}", fd_.get());
+    at_new_name([&](const char* name) { return ::linkat(AT_FDCWD, file.c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0; });
+  }
   if (::rename(temporary_.c_str(), path_.c_str()) < 0) throw_errno(fmt::format("create `{}`", path_.native()));
   temporary_.clear();
 }

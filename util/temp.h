@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "util/fd.h"
@@ -23,10 +24,11 @@ class [[nodiscard]] TempDir {
   std::filesystem::path path_;
 };
 
-/// A file that appears at its path whole or not at all: written beside it, then renamed.
+/// A file that appears at its path whole or not at all: written without a name (open(2), O_TMPFILE) or, where the file
+/// system has no such files, beside it; then renamed.
 class [[nodiscard]] AtomicFile {
  public:
-  /// Creates a temporary file in the directory of `path`. Throws SystemError.
+  /// Creates the temporary file in the directory of `path`. Throws SystemError.
   explicit AtomicFile(std::filesystem::path path, mode_t mode = 0644);
   AtomicFile(AtomicFile&&) noexcept;
   ~AtomicFile();  ///< removes the temporary unless committed
@@ -35,8 +37,11 @@ class [[nodiscard]] AtomicFile {
   void commit(bool durable = false);
 
  private:
+  /// Sets `temporary_` to an unused name for which `make` succeeds; false and errno say that it does not.
+  void at_new_name(const std::function<bool(const char* name)>& make);
+
   std::filesystem::path path_;
-  std::filesystem::path temporary_;
+  std::filesystem::path temporary_;  ///< empty while the file has no name
   Fd fd_;
 };
 
