@@ -1,20 +1,16 @@
 #include "util/http.h"
 
 #include <fmt/format.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <mutex>
-#include <set>
 #include <utility>
 
 #include "util/http_curl.h"
+#include "util/http_handle.h"
 #include "util/http_url.h"
 #include "util/sync.h"
 #include "util/text.h"
@@ -28,12 +24,6 @@ constexpr std::size_t kMostIdleHandles = 16;
 constexpr std::size_t kMostBody = std::size_t{256} << 20;
 constexpr std::size_t kMostErrorBody = std::size_t{64} << 10;
 
-struct FreeEasy {
-  void operator()(CURL* easy) const { curl().easy_cleanup(easy); }
-};
-struct FreeMulti {
-  void operator()(CURLM* multi) const { curl().multi_cleanup(multi); }
-};
 struct FreeList {
   void operator()(curl_slist* list) const { curl().slist_free_all(list); }
 };
@@ -63,33 +53,6 @@ class Share {
   // Bare, because libcurl locks and unlocks in separate callbacks.
   std::array<std::mutex, CURL_LOCK_DATA_LAST> mutexes_;
   std::unique_ptr<CURLSH, FreeShare> share_;
-};
-
-/// One transfer at a time, with its connections: they belong to the multi handle and outlive the transfer.
-struct Handle {
-  // Declared first: libcurl tells of the closing of those that are open when the handle goes.
-  std::set<curl_socket_t> sockets;
-  std::unique_ptr<CURLM, FreeMulti> multi{curl().multi_init()};
-  std::unique_ptr<CURL, FreeEasy> easy{curl().easy_init()};
-  std::string origin;  ///< where its last connection went
-
-  static int on_socket(void* self, curl_socket_t socket, curlsocktype) noexcept {
-    static_cast<Handle*>(self)->sockets.insert(socket);
-    return CURL_SOCKOPT_OK;
-  }
-  static int on_close(void* self, curl_socket_t socket) noexcept {
-    static_cast<Handle*>(self)->sockets.erase(socket);
-    return close(socket);
-  }
-  /// Bytes that were sent and have not arrived.
-  std::int64_t under_way() const {
-    std::int64_t bytes = 0;
-    for (curl_socket_t socket : sockets) {
-      int waiting = 0;
-      if (ioctl(socket, SIOCOUTQ, &waiting) == 0) bytes += waiting;
-    }
-    return bytes;
-  }
 };
 
 /// May the transfer be tried again with hope?
@@ -281,64 +244,6 @@ void set_timeouts(CURL* easy, const HttpRequest& request) {
   set(easy, CURLOPT_NOSIGNAL, 1L);
 }
 
-/// Notices a transfer in which nothing moves. libcurl's own limit on the speed counts what the system took to be sent;
-/// over a slow line that is taken at once and travels for minutes, so what still waits in the socket is left out here.
-class StallWatch {
- public:
-  StallWatch(const Handle& handle, std::chrono::seconds limit) : handle_(handle), limit_(limit) {}
-  /// To be called about once a second. Throws HttpError.
-  void check() {
-    std::int64_t moved = bytes_moved();
-    auto now = std::chrono::steady_clock::now();
-    if (moved != moved_) {
-      moved_ = moved;
-      since_ = now;
-    } else if (now - since_ >= limit_) {
-      throw HttpError(fmt::format("nothing moved for {} s", limit_.count()), true);
-    }
-  }
-
- private:
-  std::int64_t bytes_moved() const {
-    curl_off_t down = 0, up = 0;
-    curl().easy_getinfo(handle_.easy.get(), CURLINFO_SIZE_DOWNLOAD_T, &down);
-    curl().easy_getinfo(handle_.easy.get(), CURLINFO_SIZE_UPLOAD_T, &up);
-    return down + up - handle_.under_way();
-  }
-
-  const Handle& handle_;
-  std::chrono::seconds limit_;
-  std::int64_t moved_ = -1;
-  std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
-};
-
-/// Runs the easy handle to its end. A stop request wakes it up at once.
-CURLcode drive(Handle& handle, const Transfer& transfer, const std::stop_token& stop) {
-  CURLM* multi = handle.multi.get();
-  curl().multi_add_handle(multi, handle.easy.get());
-  struct Remove {
-    Handle& handle;
-    ~Remove() { curl().multi_remove_handle(handle.multi.get(), handle.easy.get()); }
-  } remove{handle};
-  std::stop_callback wake(stop, [multi] { curl().multi_wakeup(multi); });
-  StallWatch stall(handle, transfer.request.stall_timeout);
-  for (;;) {
-    if (stop.stop_requested()) throw Cancelled();
-    int running = 0;
-    if (CURLMcode code = curl().multi_perform(multi, &running); code != CURLM_OK) {
-      throw HttpError(curl().multi_strerror(code), false);
-    }
-    if (running == 0 || transfer.failure) break;
-    stall.check();
-    curl().multi_poll(multi, nullptr, 0, 1000, nullptr);
-  }
-  int left = 0;
-  while (CURLMsg* message = curl().multi_info_read(multi, &left)) {
-    if (message->msg == CURLMSG_DONE) return message->data.result;
-  }
-  return CURLE_ABORTED_BY_CALLBACK;
-}
-
 /// Where an answer sends us, or nullopt if it does not or must not be followed.
 std::optional<std::string> redirect_target(const HttpResponse& response, const std::string& url) {
   static constexpr std::array kRedirects = {301, 302, 303, 307, 308};
@@ -361,20 +266,20 @@ struct HttpClient::State {
   // Declared before the handles: they use it until they are gone.
   std::unique_ptr<Share> share;
   std::once_flag share_once;
-  Sync<std::vector<std::unique_ptr<Handle>>> idle;
+  Sync<std::vector<std::unique_ptr<HttpHandle>>> idle;
 
   /// An idle handle, rather one that has a connection to the place; or a new one.
-  std::unique_ptr<Handle> take(const std::string& origin) {
+  std::unique_ptr<HttpHandle> take(const std::string& origin) {
     std::call_once(share_once, [&] { share = std::make_unique<Share>(); });
     auto handles = idle.lock();
-    if (handles->empty()) return std::make_unique<Handle>();
+    if (handles->empty()) return std::make_unique<HttpHandle>();
     auto match = std::find_if(handles->begin(), handles->end(), [&](const auto& h) { return h->origin == origin; });
     if (match == handles->end()) match = handles->end() - 1;
-    std::unique_ptr<Handle> handle = std::move(*match);
+    std::unique_ptr<HttpHandle> handle = std::move(*match);
     handles->erase(match);
     return handle;
   }
-  void give_back(std::unique_ptr<Handle> handle) {
+  void give_back(std::unique_ptr<HttpHandle> handle) {
     auto handles = idle.lock();
     if (handles->size() < kMostIdleHandles) handles->push_back(std::move(handle));
   }
@@ -387,7 +292,7 @@ HttpResponse HttpClient::State::perform_once(const HttpRequest& request, const s
                                              const std::string& method, bool with_credentials, Writer* sink,
                                              const std::stop_token& stop) {
   const std::string origin = request.unix_socket + url_origin(url);
-  std::unique_ptr<Handle> handle = take(origin);
+  std::unique_ptr<HttpHandle> handle = take(origin);
   if (!handle->multi || !handle->easy) throw HttpError("start libcurl: not enough memory", false);
   CURL* easy = handle->easy.get();
   curl().easy_reset(easy);
@@ -414,14 +319,14 @@ HttpResponse HttpClient::State::perform_once(const HttpRequest& request, const s
     set(easy, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
   }
   set_timeouts(easy, request);
-  set(easy, CURLOPT_SOCKOPTFUNCTION, &Handle::on_socket);
+  set(easy, CURLOPT_SOCKOPTFUNCTION, &HttpHandle::on_socket);
   set(easy, CURLOPT_SOCKOPTDATA, handle.get());
-  set(easy, CURLOPT_CLOSESOCKETFUNCTION, &Handle::on_close);
+  set(easy, CURLOPT_CLOSESOCKETFUNCTION, &HttpHandle::on_close);
   set(easy, CURLOPT_CLOSESOCKETDATA, handle.get());
   auto headers = header_list(request, with_credentials);
   set(easy, CURLOPT_HTTPHEADER, headers.get());
 
-  CURLcode code = drive(*handle, transfer, stop);
+  CURLcode code = drive(*handle, request.stall_timeout, transfer.failure, stop);
   if (transfer.failure) std::rethrow_exception(transfer.failure);
   if (code != CURLE_OK) {
     std::string cause = text[0] != '\0' ? text.data() : curl().easy_strerror(code);
