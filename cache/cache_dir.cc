@@ -41,7 +41,8 @@ void refuse_foreign(const fs::path& root) {
     std::string name = entry.path().filename();
     bool ours = name.starts_with(".tmp-") || std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end() ||
                 std::find(kPrivate.begin(), kPrivate.end(), name) != kPrivate.end();
-    if (ours) continue;
+    // Another process may be making the cache right now: its version comes before anything that is not known here.
+    if (ours || fs::exists(root / "version")) continue;
     throw util::Error(fmt::format("use `{}` as cache: it is no cache of builder, and not empty", root.native()),
                       "name an empty or new directory with --root or BUILDER_ROOT");
   }

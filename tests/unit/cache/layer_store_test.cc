@@ -48,6 +48,7 @@ TEST_CASE("the id of a layer is that of its content, however it was committed") 
 }
 
 TEST_CASE("the directory form has the files with their metadata") {
+  const std::int64_t unpacked = util::counter("layers.unpacked").value();
   test::Stores stores;
   for (bool with_blob : {false, true}) {
     test::LayerFiles files = sample();
@@ -63,7 +64,7 @@ TEST_CASE("the directory form has the files with their metadata") {
     CHECK(util::stat_at(AT_FDCWD, path / "d").mtime == 1'600'000'000'000'000'000);
     CHECK(names(*stores.layers->listing(id)) == "d d/a d/b extra l");
   }
-  CHECK(util::counter("layers.unpacked").value() == 0);
+  CHECK(util::counter("layers.unpacked").value() == unpacked);
 }
 
 TEST_CASE("a layer committed as a blob is unpacked when a directory is asked for, once") {
