@@ -1,6 +1,7 @@
 #include "util/stream.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,13 +13,23 @@
 namespace util {
 namespace {
 constexpr std::size_t kCopyBuffer = 128 * 1024;
+constexpr int kLookAtStop = 100;  // milliseconds
+}  // namespace
+
+void FdReader::wait_until_readable() const {
+  for (;;) {
+    if (stop_.stop_requested()) throw Cancelled();
+    pollfd input = {fd_, POLLIN, 0};
+    if (::poll(&input, 1, kLookAtStop) != 0) return;
+  }
 }
 
 std::size_t FdReader::read(std::span<std::byte> buffer) {
   while (true) {
+    if (stop_.stop_possible()) wait_until_readable();
     ssize_t n = ::read(fd_, buffer.data(), buffer.size());
     if (n >= 0) return static_cast<std::size_t>(n);
-    if (errno != EINTR) throw_errno("read");
+    if (errno != EINTR && errno != EAGAIN) throw_errno("read");
   }
 }
 
@@ -41,6 +52,16 @@ void HashingWriter::write(Bytes data) {
   next_.write(data);
   hash_.update(data);
   count_ += data.size();
+}
+
+std::size_t read_full(Reader& from, std::span<std::byte> buffer) {
+  std::size_t length = 0;
+  while (length < buffer.size()) {
+    const std::size_t n = from.read(buffer.subspan(length));
+    if (n == 0) break;
+    length += n;
+  }
+  return length;
 }
 
 std::uint64_t copy(Reader& from, Writer& to) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -34,16 +35,21 @@ class Writer {
   virtual void finish() {}
 };
 
-/// Reads a descriptor from its current position; owning or borrowing.
+/// Reads a descriptor from its current position; owning or borrowing. With a `stop` that may come, it does not wait
+/// longer than that for a pipe or terminal that gives nothing (throws Cancelled); the descriptor may be non-blocking.
 class FdReader final : public Reader {
  public:
-  explicit FdReader(Fd fd) : owned_(std::move(fd)), fd_(owned_.get()) {}
-  explicit FdReader(int borrowed) : fd_(borrowed) {}
+  explicit FdReader(Fd fd, std::stop_token stop = {})
+      : owned_(std::move(fd)), fd_(owned_.get()), stop_(std::move(stop)) {}
+  explicit FdReader(int borrowed, std::stop_token stop = {}) : fd_(borrowed), stop_(std::move(stop)) {}
   std::size_t read(std::span<std::byte> buffer) override;
 
  private:
+  void wait_until_readable() const;
+
   Fd owned_;
   int fd_;
+  std::stop_token stop_;
 };
 
 /// Reads a string that it owns.
@@ -77,14 +83,21 @@ class StringWriter final : public Writer {
   std::string text_;
 };
 
+/// A sink that hashes what is written to it anyway: nobody in front of it needs to.
+class DigestWriter : public Writer {
+ public:
+  /// Digest of what was written; nothing is written after the first call.
+  virtual Digest digest() = 0;
+};
+
 /// Passes on to another writer, hashing and counting what went through.
-class HashingWriter final : public Writer {
+class HashingWriter final : public DigestWriter {
  public:
   explicit HashingWriter(Writer& next) : next_(next) {}
   void write(Bytes data) override;
   void finish() override { next_.finish(); }
-  /// Digest of what was written; may be called once, after the last write.
-  Digest digest() { return hash_.finish(); }
+  /// May be called once.
+  Digest digest() override { return hash_.finish(); }
   std::uint64_t count() const { return count_; }
 
  private:
@@ -93,6 +106,8 @@ class HashingWriter final : public Writer {
   std::uint64_t count_ = 0;
 };
 
+/// Reads until `buffer` is full or the stream ends; returns the bytes read.
+std::size_t read_full(Reader& from, std::span<std::byte> buffer);
 /// Copies to the end; returns the bytes copied.
 std::uint64_t copy(Reader& from, Writer& to);
 /// The rest as a string. Throws Error when longer than `limit` bytes.

@@ -28,6 +28,7 @@ config_of me/imported:1.0 > config
 check_equal "printed id" "$id" "sha256:$(sha256sum < config | cut -d' ' -f1)"
 check_equal "layers" 1 "$(jq '.rootfs.diff_ids | length' config)"
 check_equal "diff id" "sha256:$(sha256sum < root.tar | cut -d' ' -f1)" "$(jq -r '.rootfs.diff_ids[0]' config)"
+check_equal "config" '{}' "$(jq -c .config config)"
 check_equal "history" "Imported from root.tar" "$(jq -r '.history[].comment' config)"
 check_equal "architecture" "$(dpkg --print-architecture)" "$(jq -r .architecture config)"
 "$BUILDER" export -o again.tar me/imported:1.0
@@ -48,8 +49,10 @@ check_equal "blob of a gzip archive" "$(sha256sum < packed | cut -d' ' -f1)" "$(
 import -c 'CMD ["cat", "/data/b"]' -c 'ENV A=1 B=2' --change 'workdir /data' -c 'EXPOSE 80' -c 'LABEL x=y' -c 'USER 12' -m 'from a test' root.tar me/changed
 config_of me/changed > config
 check_equal "config" '["cat","/data/b"] A=1 B=2 /data 80/tcp y 12' \
-  "$(jq -r '[(.config.Cmd | tojson), (.config.Env[-2:] | join(" ")), .config.WorkingDir, (.config.ExposedPorts | keys[]), .config.Labels.x, .config.User] | join(" ")' config)"
+  "$(jq -r '[(.config.Cmd | tojson), (.config.Env | join(" ")), .config.WorkingDir, (.config.ExposedPorts | keys[]), .config.Labels.x, .config.User] | join(" ")' config)"
 check_equal "history" '1 from a test' "$(jq -r '"\(.history | length) \(.history[0].comment)"' config)"
+import -c 'ENV A=1' -c 'ENV B=x$A PATH=/b:$PATH' -c 'WORKDIR a' -c 'WORKDIR b' root.tar me/env
+check_equal "environment" '{"Env":["A=1","B=x1","PATH=/b:"],"WorkingDir":"/a/b"}' "$(config_of me/env | jq -c '.config | .Env |= sort')"
 import --platform linux/arm/v7 root.tar me/arm
 check_equal "platform" "linux arm v7" "$(config_of me/arm | jq -r '[.os, .architecture, .variant] | join(" ")')"
 context on <<'DOCKERFILE'

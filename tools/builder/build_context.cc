@@ -135,7 +135,7 @@ BuildContext open_build_context(const BuildOptions& options, const RemoteSources
   fs::path file;
   llb::SourceText source{"Dockerfile", {}};
   if (options.file == "-") {
-    source.text = dockerfile_from_standard_input();
+    source.text = dockerfile_from_standard_input(remote == nullptr ? std::stop_token() : remote->stop);
   } else if (file_is_url) {
     source = download_dockerfile(options.file, *remote);
   } else {

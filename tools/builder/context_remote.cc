@@ -54,7 +54,7 @@ using ReadFile = std::function<std::optional<std::string>(const std::string& pat
 
 /// -f is a path inside of such a context, unless it is absolute, a URL or standard input.
 llb::SourceText find_dockerfile(const BuildOptions& options, const RemoteSources& remote, const ReadFile& read) {
-  if (options.file == "-") return {"Dockerfile", dockerfile_from_standard_input()};
+  if (options.file == "-") return {"Dockerfile", dockerfile_from_standard_input(remote.stop)};
   if (dockerfile::is_http_url(options.file)) return download_dockerfile(options.file, remote);
   if (fs::path(options.file).is_absolute() && fs::exists(options.file)) {
     return {fs::path(options.file).filename().string(), util::read_file(options.file, kLargestDockerfile)};
@@ -158,8 +158,9 @@ BuildContext open_remote_context(const BuildOptions& options, const RemoteSource
 }
 
 BuildContext open_standard_input(const BuildOptions& options, const RemoteSources* remote) {
+  util::FdReader input(STDIN_FILENO, remote == nullptr ? std::stop_token() : remote->stop);
   std::string head(kSniffed, '\0');
-  head.resize(util::read_full(STDIN_FILENO, std::as_writable_bytes(std::span(head))));
+  head.resize(util::read_full(input, std::as_writable_bytes(std::span(head))));
   util::StringReader sniffed(head);
   if (!is_archive(sniffed)) {
     if (!options.file.empty()) {
@@ -167,7 +168,7 @@ BuildContext open_standard_input(const BuildOptions& options, const RemoteSource
                        "give the context as a directory: builder build -f - DIRECTORY");
     }
     BuildContext context;
-    if (head.size() == kSniffed) head += util::read_to_end(STDIN_FILENO, kLargestDockerfile);
+    if (head.size() == kSniffed) head += util::read_all(input, kLargestDockerfile);
     context.dockerfile = std::make_shared<llb::SourceText>(llb::SourceText{"Dockerfile", std::move(head)});
     return context;
   }
@@ -180,8 +181,7 @@ BuildContext open_standard_input(const BuildOptions& options, const RemoteSource
   }
   cache::BlobWriter writer = remote->content.create();
   writer.write(util::as_bytes(head));
-  util::FdReader rest(STDIN_FILENO);
-  util::copy(rest, writer);
+  util::copy(input, writer);
   const cache::BlobInfo blob = writer.commit();
   return archive_context(options, remote->http.adopt(blob, kContextName), *remote, blob.digest);
 }
@@ -203,8 +203,9 @@ llb::VertexRef remote_named_context(const std::string& name, const std::string& 
   return copied(std::move(source), "/", false, fmt::format("[context {}] copy", name));
 }
 
-std::string dockerfile_from_standard_input() {
-  std::string text = util::read_to_end(STDIN_FILENO, kLargestDockerfile);
+std::string dockerfile_from_standard_input(std::stop_token stop) {
+  util::FdReader input(STDIN_FILENO, std::move(stop));
+  std::string text = util::read_all(input, kLargestDockerfile);
   util::StringReader sniffed(text.substr(0, kSniffed));
   if (is_archive(sniffed)) {
     throw util::Error("read the Dockerfile from standard input: it is an archive",

@@ -42,6 +42,6 @@ llb::SourceText download_dockerfile(const std::string& url, const RemoteSources&
 llb::VertexRef remote_named_context(const std::string& name, const std::string& url);
 
 /// The text of standard input as Dockerfile.
-std::string dockerfile_from_standard_input();
+std::string dockerfile_from_standard_input(std::stop_token stop);
 
 }  // namespace builder

@@ -34,10 +34,10 @@ std::unique_ptr<util::Reader> open_archive(const std::string& archive, const std
                                            const std::stop_token& stop) {
   if (archive == "-") {
     if (::isatty(STDIN_FILENO) == 1) throw util::Error("standard input is a terminal", "name an archive, or send one to standard input");
-    return std::make_unique<util::FdReader>(STDIN_FILENO);
+    return std::make_unique<util::FdReader>(STDIN_FILENO, stop);
   }
   if (!archive.starts_with("http://") && !archive.starts_with("https://")) {
-    return std::make_unique<util::FdReader>(util::open_file(archive, O_RDONLY));
+    return std::make_unique<util::FdReader>(util::open_file(archive, O_RDONLY | O_NONBLOCK), stop);
   }
   const std::filesystem::path file = temporary / "import";
   util::Fd fd = util::open_file(file, O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -51,9 +51,12 @@ std::unique_ptr<util::Reader> open_archive(const std::string& archive, const std
   return std::make_unique<util::FdReader>(std::move(fd));
 }
 
-/// The instructions are those of a Dockerfile, so they are read as one.
+/// The instructions are those of a Dockerfile, so they are read as one; but no PATH and no directory is set here that
+/// nobody asked for.
 oci::ImageConfig config_of(const ImportOptions& options, const oci::Platform& platform, oci::ImageResolver& resolver) {
-  std::string text = "FROM scratch\n";
+  static constexpr std::string_view kNoPath = "PATH=";
+  std::string text = fmt::format("FROM scratch\nENV {}\n", kNoPath);
+  bool has_directory = false;
   for (const std::string& change : options.changes) {
     const std::string line(util::trim(change));
     const std::string word = util::to_upper(line.substr(0, line.find_first_of(" \t")));
@@ -62,13 +65,17 @@ oci::ImageConfig config_of(const ImportOptions& options, const oci::Platform& pl
       throw UsageError(fmt::format("--change `{}`: this instruction is not possible here", line), "possible: " + util::join(known, ", "));
     }
     text += line + "\n";
+    has_directory |= word == "WORKDIR";
   }
   std::vector<dockerfile::Warning> warnings;
   const dockerfile::Dockerfile parsed =
       dockerfile::parse(std::make_shared<llb::SourceText>(llb::SourceText{"--change", text}), warnings);
   dockerfile::FrontendRequest request;
   request.platforms = {platform};
-  return dockerfile::compile(parsed, request, resolver).platforms.at(0).config;
+  oci::ImageConfig config = dockerfile::compile(parsed, request, resolver).platforms.at(0).config;
+  std::erase(config.env, kNoPath);
+  if (!has_directory) config.working_dir.clear();
+  return config;
 }
 
 oci::Descriptor put(const cache::ContentStore& content, std::string_view media_type, const std::string& text) {

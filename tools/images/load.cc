@@ -22,11 +22,12 @@ ArchiveStage open_archive(const std::string& input, const cache::CacheDir& cache
     if (::isatty(STDIN_FILENO) == 1) {
       throw util::Error("standard input is a terminal", "name an archive with --input, or send one to standard input");
     }
-    util::FdReader reader(STDIN_FILENO);
+    util::FdReader reader(STDIN_FILENO, stop);
     return {reader, cache.temporary(), stop};
   }
   if (std::filesystem::is_directory(input)) return ArchiveStage(input);
-  util::FdReader reader(util::open_file(input, O_RDONLY));
+  // Not to wait in here for a fifo that nobody writes to.
+  util::FdReader reader(util::open_file(input, O_RDONLY | O_NONBLOCK), stop);
   return {reader, cache.temporary(), stop};
 }
 

@@ -14,7 +14,7 @@
 #include "tools/builder/usage_error.h"
 #include "tools/images/prompt.h"
 #include "util/error.h"
-#include "util/fd.h"
+#include "util/stream.h"
 #include "util/text.h"
 
 namespace builder {
@@ -22,8 +22,9 @@ namespace {
 
 constexpr std::size_t kMaxPassword = std::size_t{64} << 10;
 
-std::string password_from_input() {
-  std::string password = util::read_to_end(STDIN_FILENO, kMaxPassword);
+std::string password_from_input(const std::stop_token& stop) {
+  util::FdReader input(STDIN_FILENO, stop);
+  std::string password = util::read_all(input, kMaxPassword);
   if (password.ends_with('\n')) password.pop_back();
   if (password.ends_with('\r')) password.pop_back();
   if (password.empty()) throw util::Error("read the password from standard input: there is none");
@@ -101,7 +102,7 @@ void login(const std::string& server, LoginOptions options, std::stop_token stop
     throw UsageError("--password-stdin needs a user name", "give it with --username");
   }
   if (options.password) std::cerr << "WARNING! Using --password via the CLI is insecure. Use --password-stdin." << std::endl;
-  if (options.password_from_input) options.password = password_from_input();
+  if (options.password_from_input) options.password = password_from_input(stop);
 
   const std::string host = registry_host(server);
   oci::RegistryClient registry;

@@ -2,6 +2,11 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <stop_token>
+#include <thread>
 
 #include "tests/support/test_dir.h"
 #include "util/error.h"
@@ -28,6 +33,33 @@ TEST_CASE("bytes go through descriptors") {
   util::Fd file = util::open_file(dir / "f", O_RDONLY);
   util::FdReader borrowing(file.get());
   CHECK(util::read_all(borrowing) == "hello world");
+}
+
+TEST_CASE("a pipe that gives nothing does not keep a reader from being stopped") {
+  const util::Pipe pipe = util::Pipe::open();
+  util::write_all(pipe.write.get(), "half");
+  std::stop_source stop;
+  util::FdReader reader(pipe.read.get(), stop.get_token());
+  std::string text(100, '\0');
+  CHECK(reader.read(std::as_writable_bytes(std::span(text))) == 4);
+  const std::jthread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    stop.request_stop();
+  });
+  CHECK_THROWS_AS(reader.read(std::as_writable_bytes(std::span(text))), util::Cancelled);
+}
+
+TEST_CASE("a reader waits for what a non-blocking descriptor does not have yet") {
+  test::TestDir dir;
+  REQUIRE(::mkfifo((dir / "fifo").c_str(), 0600) == 0);
+  const std::stop_source stop;
+  util::FdReader reader(util::open_file(dir / "fifo", O_RDONLY | O_NONBLOCK), stop.get_token());
+  const std::jthread writer([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    const util::Fd fifo = util::open_file(dir / "fifo", O_WRONLY);
+    util::write_all(fifo.get(), "all");
+  });
+  CHECK(util::read_all(reader) == "all");
 }
 
 TEST_CASE("a hashing writer tells digest and size of what passed") {
