@@ -21,6 +21,13 @@ class UsageFormatter final : public CLI::Formatter {
  public:
   explicit UsageFormatter(std::string usage) : usage_(std::move(usage)) { column_width(34); }
   std::string make_usage(const CLI::App*, std::string name) const override { return "Usage: " + name + " " + usage_ + "\n"; }
+  /// "-t, --tag", and a long name alone below the long ones, as docker has it.
+  std::string make_option_name(const CLI::Option* option, bool) const override {
+    std::vector<std::string> names;
+    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    return (option->get_snames().empty() ? "    " : "") + util::join(names, ", ");
+  }
 
  private:
   std::string usage_;

@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,8 @@ std::vector<Command> commands(Seen& seen) {
   const auto list = [&seen](CLI::App& app) -> builder::Action {
     const auto all = std::make_shared<bool>(false);
     app.add_flag("-a,--all", *all, "Show all");
+    app.add_flag("--kind{any}", "Show kinds");
+    app.add_option("-n,--count,--lines", "How many")->type_name("N");
     return [&seen, all](const Arguments& arguments) {
       seen = {*all, arguments};
       return 3;
@@ -105,4 +109,19 @@ TEST_CASE("help is there for the program, for groups and for every command") {
     CHECK(parse(line, seen).name.empty());
     CHECK(seen.arguments.empty());
   }
+}
+
+TEST_CASE("help names the options as docker does") {
+  Seen seen;
+  std::ostringstream text;
+  std::streambuf* const before = std::cout.rdbuf(text.rdbuf());
+  (void)parse({"list", "--help"}, seen).run();
+  std::cout.rdbuf(before);
+  const std::string help = text.str();
+  CAPTURE(help);
+  CHECK(help.find("\n  -a, --all ") != std::string::npos);
+  CHECK(help.find("\n      --kind ") != std::string::npos);
+  CHECK(help.find("\n  -n, --count, --lines N ") != std::string::npos);
+  CHECK(help.find("\n  -h, --help ") != std::string::npos);
+  CHECK(help.find('{') == std::string::npos);
 }
