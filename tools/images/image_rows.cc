@@ -31,15 +31,6 @@ Name split_name(const std::string& name) {
   }
 }
 
-/// "2026-11-21 15:33:31 +0000 UTC".
-std::string go_time(std::int64_t nanoseconds) {
-  const std::time_t seconds = nanoseconds / 1'000'000'000;
-  std::tm parts = {};
-  ::gmtime_r(&seconds, &parts);
-  char text[64];
-  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S +0000 UTC", &parts));
-}
-
 nlohmann::ordered_json row(const LocalImage& image, const std::string& name, std::uint64_t size, bool digests,
                            bool no_trunc) {
   const auto [repository, tag] = split_name(name);
@@ -84,6 +75,14 @@ const std::map<std::string, std::string>& image_headings() {
 std::string time_ago(std::int64_t created) {
   if (created == 0) return "N/A";
   return util::human_duration(std::max<std::int64_t>(util::now_nanoseconds() - created, 0)) + " ago";
+}
+
+std::string go_time(std::int64_t nanoseconds) {
+  const std::time_t seconds = nanoseconds / 1'000'000'000;
+  std::tm parts = {};
+  ::gmtime_r(&seconds, &parts);
+  char text[64];
+  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S +0000 UTC", &parts));
 }
 
 std::string shown_id(const util::Digest& id, bool no_trunc) {

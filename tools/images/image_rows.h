@@ -23,6 +23,8 @@ std::string image_tree(const ImageView& view, const ImageFilter& filter, bool no
 
 /// "8 days ago"; "N/A" for 0, which is unknown. Nanoseconds since the epoch.
 std::string time_ago(std::int64_t created);
+/// "2026-11-21 15:33:31 +0000 UTC", as Go writes a time. Nanoseconds since the epoch.
+std::string go_time(std::int64_t nanoseconds);
 /// "sha256:…" whole, or its first 12 digits.
 std::string shown_id(const util::Digest& id, bool no_trunc);
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "tools/format/table.h"
-#include "util/json.h"
+#include "tools/images/image_rows.h"
 #include "util/text.h"
 #include "util/time.h"
 
@@ -48,22 +48,28 @@ std::string usage_paragraphs(std::span<const UsageEntry> entries, std::int64_t n
   return text;
 }
 
-std::string usage_json(std::span<const UsageEntry> entries, std::int64_t now) {
-  std::string text;
+std::vector<nlohmann::ordered_json> usage_rows(std::span<const UsageEntry> entries, std::int64_t now) {
+  std::vector<nlohmann::ordered_json> rows;
   for (const UsageEntry& entry : entries) {
-    nlohmann::json object = {{"ID", entry.id},
-                             {"Parents", entry.parents},
-                             {"CreatedAt", entry.created == 0 ? "" : util::format_rfc3339(entry.created)},
-                             {"Mutable", entry.is_mutable},
-                             {"Reclaimable", !entry.in_use},
-                             {"Shared", entry.shared()},
-                             {"Size", usage_size(entry.size)},
-                             {"Description", entry.description},
-                             {"LastUsedAt", last_used(entry, now)},
-                             {"Type", cache::to_string(entry.type)}};
-    text += object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    rows.push_back({{"CreatedAt", entry.created == 0 ? "" : go_time(entry.created)},
+                    {"Description", entry.description},
+                    {"ID", entry.id},
+                    {"LastUsedAt", last_used(entry, now)},
+                    {"Mutable", entry.is_mutable},
+                    {"Parents", entry.parents},
+                    {"Reclaimable", !entry.in_use},
+                    {"Shared", entry.shared()},
+                    {"Size", usage_size(entry.size)},
+                    {"Type", cache::to_string(entry.type)}});
   }
-  return text;
+  return rows;
+}
+
+const std::map<std::string, std::string>& usage_headings() {
+  static const std::map<std::string, std::string> headings = {
+      {"ID", "ID"}, {"Parents", "PARENTS"}, {"CreatedAt", "CREATED AT"}, {"Mutable", "MUTABLE"}, {"Reclaimable", "RECLAIMABLE"},
+      {"Shared", "SHARED"}, {"Size", "SIZE"}, {"Description", "DESCRIPTION"}, {"LastUsedAt", "LAST ACCESSED"}, {"Type", "TYPE"}};
+  return headings;
 }
 
 std::string usage_totals(std::span<const UsageEntry> entries) {

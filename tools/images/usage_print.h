@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "cache/usage.h"
 
@@ -13,8 +16,9 @@ namespace builder {
 std::string usage_table(std::span<const cache::UsageEntry> entries, std::int64_t now);
 /// A paragraph for each entry, as `du --verbose` of buildx.
 std::string usage_paragraphs(std::span<const cache::UsageEntry> entries, std::int64_t now);
-/// One JSON object a line, with the fields of `buildx du --format json`.
-std::string usage_json(std::span<const cache::UsageEntry> entries, std::int64_t now);
+/// An object for each entry, with the fields of `buildx du --format`; and the headings of these.
+std::vector<nlohmann::ordered_json> usage_rows(std::span<const cache::UsageEntry> entries, std::int64_t now);
+const std::map<std::string, std::string>& usage_headings();
 /// "Shared: … Private: … Reclaimable: … Total: …".
 std::string usage_totals(std::span<const cache::UsageEntry> entries);
 
