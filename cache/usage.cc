@@ -115,6 +115,21 @@ class Survey {
     entry.paths.push_back(path);
   }
 
+  static UsageEntry new_entry(std::string_view hex, UsageType type, std::int64_t made, std::string description) {
+    UsageEntry entry;
+    entry.id = usage_id(hex);
+    entry.type = type;
+    entry.created = entry.used = made;
+    entry.description = std::move(description);
+    return entry;
+  }
+
+  /// An entry that is all of `path`, and nothing else.
+  void add_whole(UsageEntry entry, const fs::path& path, std::uint64_t size) {
+    add_path(entry, path, size);
+    report_.entries.push_back(std::move(entry));
+  }
+
   void add_layers() {
     report_.records = rows_.records();
     std::unordered_map<util::Digest, const RecordUse*> newest;   // the step that made a layer
@@ -172,20 +187,16 @@ class Survey {
       const bool http = fact.key.starts_with("http/");
       const auto digest = find_digest(fact.value);
       if (!digest || (!image && !http)) continue;
-      UsageEntry entry;
-      entry.id = usage_id(util::sha256_of(fact.key).hex());
-      entry.created = entry.used = fact.saved;
+      UsageEntry entry = new_entry(util::sha256_of(fact.key).hex(), UsageType::source_http, fact.saved, "download " + digest->to_string());
       entry.facts = {fact.key};
-      if (image) {
+      if (http) {
+        add_blob(entry, *digest);
+      } else {
         entry.type = UsageType::internal;
         entry.description = "manifest and config of " + fact.key.substr(4, fact.key.find('|') - 4);
         for (const auto& [part, role] : image_blobs(cache_.content(), *digest)) {
           if (role == BlobRole::document) add_blob(entry, part);
         }
-      } else {
-        entry.type = UsageType::source_http;
-        entry.description = "download " + digest->to_string();
-        add_blob(entry, *digest);
       }
       report_.entries.push_back(std::move(entry));
     }
@@ -203,12 +214,10 @@ class Survey {
     for (const std::string& name : names_in(directory)) {
       const auto digest = util::Digest::find("sha256:" + name);
       if (!digest || claimed_.contains(*digest) || report_.image_blobs.contains(*digest)) continue;
-      UsageEntry entry;
-      entry.id = usage_id(name);
-      entry.type = UsageType::internal;
-      entry.orphan = !is_document(directory / name);
-      entry.description = entry.orphan ? "blob that nothing refers to" : "image document";
-      entry.created = entry.used = file_times(directory / name).mtime;
+      const bool orphan = !is_document(directory / name);
+      UsageEntry entry = new_entry(name, UsageType::internal, file_times(directory / name).mtime,
+                                   orphan ? "blob that nothing refers to" : "image document");
+      entry.orphan = orphan;
       add_blob(entry, *digest);
       report_.entries.push_back(std::move(entry));
     }
@@ -224,48 +233,37 @@ class Survey {
     for (const std::string& name : names_in(root_ / "snapshots")) {
       if (name == "empty" || snapshots_.contains(name)) continue;
       const fs::path path = root_ / "snapshots" / name;
-      UsageEntry entry;
-      entry.id = usage_id(util::sha256_of("snapshot " + name).hex());
-      entry.type = UsageType::internal;
-      entry.derived = name.find("-amended-") != std::string::npos;
-      entry.orphan = !entry.derived;
-      entry.description = entry.orphan ? "directory that nothing refers to" : "directories between layers";
-      entry.created = entry.used = file_times(path).mtime;
-      add_path(entry, path, tree_size(path));
-      report_.entries.push_back(std::move(entry));
+      const bool derived = name.find("-amended-") != std::string::npos;
+      UsageEntry entry = new_entry(util::sha256_of("snapshot " + name).hex(), UsageType::internal, file_times(path).mtime,
+                                   derived ? "directories between layers" : "directory that nothing refers to");
+      entry.derived = derived;
+      entry.orphan = !derived;
+      add_whole(std::move(entry), path, tree_size(path));
     }
     for (const std::string& name : names_in(root_ / "listings")) {
       if (listings_.contains(name)) continue;
-      const FileTimes times = file_times(root_ / "listings" / name);
-      UsageEntry entry;
-      entry.id = usage_id(util::sha256_of("listing " + name).hex());
-      entry.type = UsageType::internal;
+      const FileTimes file = file_times(root_ / "listings" / name);
+      UsageEntry entry =
+          new_entry(util::sha256_of("listing " + name).hex(), UsageType::internal, file.mtime, "listing that nothing refers to");
       entry.orphan = true;
-      entry.description = "listing that nothing refers to";
-      entry.created = entry.used = times.mtime;
-      add_path(entry, root_ / "listings" / name, times.size);
-      report_.entries.push_back(std::move(entry));
+      add_whole(std::move(entry), root_ / "listings" / name, file.size);
     }
   }
 
   void add_mounts() {
     for (const std::string& name : names_in(root_ / "mounts")) {
       const fs::path home = root_ / "mounts" / name;
-      UsageEntry entry;
-      entry.id = usage_id(name);
-      entry.type = UsageType::exec_cachemount;
-      entry.is_mutable = true;
       // "NAMESPACE/ID", see ExecMounts.
       const std::string key = fs::exists(home / "key") ? util::read_file(home / "key", 64 << 10) : std::string();
-      entry.description = "cached mount " + (key.starts_with('/') ? key.substr(1) : key);
-      entry.created = file_times(home / "key").mtime;
+      UsageEntry entry = new_entry(name, UsageType::exec_cachemount, file_times(home / "key").mtime,
+                                   "cached mount " + (key.starts_with('/') ? key.substr(1) : key));
+      entry.is_mutable = true;
       for (const std::string& part : names_in(home)) {
         entry.used = std::max(entry.used, file_times(home / part).mtime);
         if (!part.ends_with(".lock")) continue;
         if (!util::FileLock::try_acquire(home / part, util::LockMode::exclusive)) entry.in_use = true;
       }
-      add_path(entry, home, tree_size(home));
-      report_.entries.push_back(std::move(entry));
+      add_whole(std::move(entry), home, tree_size(home));
     }
   }
 
@@ -273,28 +271,19 @@ class Survey {
     for (const std::string& name : names_in(root_ / "git")) {
       const fs::path path = root_ / "git" / name;
       if (!fs::is_directory(path)) continue;
-      UsageEntry entry;
-      entry.id = usage_id(name);
-      entry.type = UsageType::source_git_checkout;
-      entry.description = "git checkout";
-      entry.created = file_times(path / "time").mtime;
+      UsageEntry entry = new_entry(name, UsageType::source_git_checkout, file_times(path / "time").mtime, "git checkout");
       entry.used = file_times(path).mtime;
-      add_path(entry, path, tree_size(path));
-      report_.entries.push_back(std::move(entry));
+      add_whole(std::move(entry), path, tree_size(path));
     }
   }
 
   void add_stat_caches() {
     for (const std::string& name : names_in(root_ / "stat")) {
-      const FileTimes times = file_times(root_ / "stat" / name);
-      UsageEntry entry;
-      entry.id = usage_id(util::sha256_of("stat " + name).hex());
-      entry.type = UsageType::source_local;
+      const FileTimes file = file_times(root_ / "stat" / name);
+      UsageEntry entry = new_entry(util::sha256_of("stat " + name).hex(), UsageType::source_local, file.mtime,
+                                   "digests of the files of a build context");
       entry.is_mutable = true;
-      entry.description = "digests of the files of a build context";
-      entry.created = entry.used = times.mtime;
-      add_path(entry, root_ / "stat" / name, times.size);
-      report_.entries.push_back(std::move(entry));
+      add_whole(std::move(entry), root_ / "stat" / name, file.size);
     }
   }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <iostream>
+
 #include "frontend/dockerfile/parser.h"
 #include "llb/source_map.h"
 #include "solver/ops/process_failed.h"
@@ -41,6 +43,18 @@ std::string render_error(const util::Error& error) {
   text += fmt::format("ERROR: {}\n", error.message());
   if (!error.hint().empty()) text += fmt::format("hint: {}\n", error.hint());
   return text;
+}
+
+bool attempt(const std::function<void()>& work) {
+  try {
+    work();
+    return true;
+  } catch (const util::Cancelled&) {
+    throw;
+  } catch (const util::Error& error) {
+    std::cerr << render_error(error);
+    return false;
+  }
 }
 
 }  // namespace builder

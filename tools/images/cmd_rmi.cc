@@ -34,6 +34,15 @@ class Done {
   std::set<util::Digest> ids_;
 };
 
+void remove_one(cache::CacheDir& cache, const std::string& argument, bool force, Done& done) {
+  for (const RemovedImage& removed : remove_by_argument(cache, argument, force)) {
+    done.add(argument, removed);
+    for (const std::string& name : removed.untagged) std::cout << "Untagged: " << name << '\n';
+    for (const util::Digest& digest : removed.deleted) std::cout << "Deleted: " << digest.to_string() << '\n';
+    std::cout.flush();
+  }
+}
+
 int remove_all(const Arguments& arguments, bool force) {
   const std::filesystem::path root = cache::default_root();
   executor::enter_user_namespace_if_needed();
@@ -41,21 +50,16 @@ int remove_all(const Arguments& arguments, bool force) {
   Done done;
   int status = 0;
   for (const std::string& argument : arguments) {
-    try {
-      for (const RemovedImage& removed : remove_by_argument(cache, argument, force)) {
-        done.add(argument, removed);
-        for (const std::string& name : removed.untagged) std::cout << "Untagged: " << name << '\n';
-        for (const util::Digest& digest : removed.deleted) std::cout << "Deleted: " << digest.to_string() << '\n';
-        std::cout.flush();
+    bool missing = false;
+    const bool removed = attempt([&] {
+      try {
+        remove_one(cache, argument, force, done);
+      } catch (const ImageNotFound&) {
+        missing = true;
+        if (!done.has(argument)) throw;
       }
-    } catch (const ImageNotFound& error) {
-      if (done.has(argument)) continue;
-      std::cerr << render_error(error);
-      if (!force) status = 1;
-    } catch (const util::Error& error) {
-      std::cerr << render_error(error);
-      status = 1;
-    }
+    });
+    if (!removed && !(missing && force)) status = 1;
   }
   return status;
 }

@@ -136,14 +136,7 @@ int Puller::pull_all_tags(const oci::Reference& repository) {
   oci::Reference name{repository.domain, repository.repository, {}, {}};
   for (const std::string& tag : services_.registry.tags(name, stop_)) {
     name.tag = tag;
-    try {
-      pull(name, tag);
-    } catch (const util::Cancelled&) {
-      throw;
-    } catch (const util::Error& error) {
-      std::cerr << render_error(error);
-      status = 1;
-    }
+    if (!attempt([&] { pull(name, tag); })) status = 1;
   }
   return status;
 }

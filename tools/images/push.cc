@@ -117,14 +117,7 @@ int push_all(ImagePusher& pusher, const oci::Reference& repository) {
   if (names.empty()) throw ImageNotFound(fmt::format("no image of this machine has a name in `{}`", repository.name()), "see `builder images`");
   int status = 0;
   for (const oci::Reference& name : names) {
-    try {
-      pusher.push(name);
-    } catch (const util::Cancelled&) {
-      throw;
-    } catch (const util::Error& error) {
-      std::cerr << render_error(error);
-      status = 1;
-    }
+    if (!attempt([&] { pusher.push(name); })) status = 1;
   }
   return status;
 }
