@@ -147,6 +147,11 @@ bool LayerStore::contains(const LayerId& id) {
   return found;
 }
 
+bool LayerStore::is_here(const LayerId& id) {
+  const std::optional<LayerRow> row = state_->records.find_layer(id);
+  return row && (state_->find_directory(*row) || state_->local_blob(*row));
+}
+
 void LayerStore::add_remote(const LayerId& diff_id, const oci::Descriptor& descriptor, const std::string& origin) {
   std::optional<LayerRow> row = state_->records.find_layer(diff_id);
   if (row && row->remote && same_remote(*row->remote, descriptor) && row->remote_origin == origin) return;

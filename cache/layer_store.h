@@ -70,6 +70,8 @@ class LayerStore {
 
   /// Known in at least one form.
   bool contains(const LayerId& id);
+  /// Packed or unpacked in the store: to use it nothing has to be fetched.
+  bool is_here(const LayerId& id);
   /// Registers a pulled layer by its diff id; no bytes move.
   void add_remote(const LayerId& diff_id, const oci::Descriptor& descriptor, const std::string& origin);
   /// Stores a built layer. `entries` need not be sorted nor have content digests. Returns its id.

@@ -21,7 +21,10 @@ std::optional<Action::Outcome> Action::look_up(std::span<const Result> inputs, s
   op_ = environment_.factory(vertex_);
   map_ = op_->cache_map(context);
   CHECK(map_.deps.size() == inputs.size());
-  if (!map_.cacheable) return Outcome{op_->exec(inputs, context), false};
+  if (!map_.cacheable) {
+    Result result = op_->exec(inputs, context);
+    return Outcome{std::move(result), context.reused};
+  }
 
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     KeyInput input;

@@ -24,6 +24,7 @@ struct OpContext {
   util::Digest task;  ///< the vertex's digest, for log events
   std::stop_token stop;
   bool substitute = true;  ///< early cutoff allowed (false under --no-cache)
+  bool reused = false;     ///< set by an op that is not cacheable: what it gives was there already
 };
 
 /// How an input enters the keys.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <future>
 #include <map>
 #include <mutex>
@@ -266,6 +267,10 @@ cache::Result ImageSource::fetch(const llb::SourceOp& op, const Pin& pin, util::
     result.layers.push_back(diff_id);
   }
   return result;
+}
+
+bool ImageSource::is_here(const cache::Result& image) {
+  return std::ranges::all_of(image.layers, [&](const cache::LayerId& layer) { return state_->layers.is_here(layer); });
 }
 
 std::shared_ptr<std::mutex> ImageSource::State::transfer_mutex(const util::Digest& digest) {

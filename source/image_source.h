@@ -36,6 +36,7 @@ class ImageSource final : public Source, public oci::ImageResolver {
   oci::ResolvedImage resolve(const oci::ImageLocation& location, const oci::Platform& platform) override;
   Pin pin(const llb::SourceOp& op, util::ProgressTask* task, std::stop_token stop) override;
   cache::Result fetch(const llb::SourceOp& op, const Pin& pin, util::ProgressTask* task, std::stop_token stop) override;
+  bool is_here(const cache::Result& image) override;
   /// Brings a remote blob into the content store; `origin` as registered with the layer. Requests for the same blob at
   /// the same time download it once.
   void fetch_blob(const oci::Descriptor& blob, const std::string& origin, util::ProgressTask* task,

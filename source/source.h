@@ -27,6 +27,8 @@ class Source {
   /// The result; for an image just the chain of diff ids, registered in the layer store, without moving layer bytes.
   virtual cache::Result fetch(const llb::SourceOp& op, const Pin& pin, util::ProgressTask* task,
                               std::stop_token stop) = 0;
+  /// Whether all the bytes of such a result are in the store: to say so, not to rely on.
+  virtual bool is_here(const cache::Result&) { return false; }
 };
 
 /// One of each kind; dispatch by variant. References are borrowed and may be null where a kind is not offered.

@@ -36,7 +36,10 @@ solver::CacheMap SourceOp::cache_map(solver::OpContext& context) {
 
 solver::Result SourceOp::exec(std::span<const solver::Result>, solver::OpContext& context) {
   VertexProgress progress(context.progress, context.task);
-  return services_.sources.get(op_).fetch(op_, pin_, progress.task(), context.stop);
+  source::Source& source = services_.sources.get(op_);
+  solver::Result result = source.fetch(op_, pin_, progress.task(), context.stop);
+  context.reused = source.is_here(result);
+  return result;
 }
 
 }  // namespace ops

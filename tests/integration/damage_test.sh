@@ -89,6 +89,10 @@ build --debug=stats -o type=oci,dest=new.tar app
 mended "unpacked file" 1
 check_contains log "unpacked layer"
 check_equal "steps that ran" 1 "$(stat_of cache.misses)"
+# The display tells both: that it was cached, and that it ran.
+step=$(grep -oE '^#[0-9]+ \[.*RUN mkdir' log | head -1 | cut -d' ' -f1)
+check_equal "ends of that step" "CACHED DONE" "$(grep -E "^$step (CACHED|DONE)" log | cut -d' ' -f2 | xargs)"
+check_equal "ends of the others" 1 "$(grep -cE '^#[0-9]+ CACHED$' <(grep -v "^$step " log | grep -A1 'COPY data'))"
 
 # The documents of the base image: asked for again.
 for document in $(cd "$WORK/origin/oci/blobs/sha256" && grep -lE '"(mediaType|architecture)"' ./* 2>/dev/null); do

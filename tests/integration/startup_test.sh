@@ -23,7 +23,7 @@ if [ "${BUILDER_STATIC_LIBRARIES:-ON}" = ON ]; then
 fi
 
 build --debug=stats -t app .
-check_equal "CACHED steps" 4 "$(grep -c ' CACHED$' "$WORK/log")"
+check_equal "CACHED steps" 5 "$(grep -c ' CACHED$' "$WORK/log")"
 for counter in exec.runs mounts libraries.opened context.files_read layers.packed; do
   check_equal "$counter" 0 "$(stat_of $counter)"
 done
@@ -54,7 +54,7 @@ command -v strace >/dev/null || skip "strace is not installed"
 strace -f -qq -o "$WORK/calls" true 2>/dev/null || skip "strace is not allowed here"
 strace -f -qq -o "$WORK/calls" "$BUILDER" build --progress=plain --build-context busybox=oci-layout://"$BASES"/busybox -t app . 2> "$WORK/log" ||
   { cat "$WORK/log"; fail "the build under strace"; }
-check_equal "CACHED steps under strace" 4 "$(grep -c ' CACHED$' "$WORK/log")"
+check_equal "CACHED steps under strace" 5 "$(grep -c ' CACHED$' "$WORK/log")"
 check_equal "processes started" 1 "$(grep -cE 'execve\(.* = 0' "$WORK/calls")"
 for call in 'fsync|fdatasync|syncfs' 'rename|renameat|renameat2|link|linkat|symlink|symlinkat'; do
   grep -E "[0-9] ($call)\(" "$WORK/calls" && fail "the calls above have nothing to do in a build in which nothing changed"

@@ -96,7 +96,7 @@ if command -v script >/dev/null; then
   grep -Eqx '\[\+\] Building [0-9]+\.[0-9]s \(([0-9]+)/\1\) FINISHED' "$WORK/screen" || { cat "$WORK/screen"; fail "no heading of the display"; }
   row '\[internal\] load build definition from Dockerfile'
   row '\[internal\] load metadata for docker\.io/library/centos:latest'
-  row '\[1/4\] FROM docker\.io/library/centos:latest@sha256:[0-9a-f]+'
+  row 'CACHED \[1/4\] FROM docker\.io/library/centos:latest@sha256:[0-9a-f]+'
   row 'CACHED \[2/4\] RUN echo first'
   row 'CACHED \[4/4\] RUN echo third'
   row 'exporting to image'

@@ -160,7 +160,7 @@ check_contains "$WORK/out" "Untagged: me/twice:latest"
 check_equal "all gone" 'REPOSITORY   TAG       IMAGE ID   CREATED   SIZE' "$(builder images)"
 cd "$WORK/wow"
 succeeds builder build -t me/x:1.1 .
-check_equal "steps of the build cache" 3 "$(grep -Ec '^#[0-9]+ CACHED$' "$WORK/log")"
+check_equal "steps of the build cache" 4 "$(grep -Ec '^#[0-9]+ CACHED$' "$WORK/log")"
 succeeds builder image prune -f
 check_equal "image prune" 'Total reclaimed space: 0B' "$(cat "$WORK/out")"
 
@@ -182,7 +182,7 @@ for group in "" image system builder buildx debug; do
     # shellcheck disable=SC2086
     succeeds builder $group $name --help
     check_contains "$WORK/out" "Usage: builder ${group:+$group }$name"
-    wrong=$(sed -n '/^Options:/,$p' "$WORK/out" | grep -E '^ {1,4}-' | grep -Ev '^ +(-[a-zA-Z],)?--[a-z][a-z-]+([ ,{]|$)' || true)
+    wrong=$(sed -n '/^Options:/,$p' "$WORK/out" | grep -E '^ {1,6}-' | grep -Ev '^  (-[a-zA-Z], |    )--[a-z][a-z-]+(,? |$)' || true)
     check_equal "options of $group $name" "" "$wrong"
   done
 done

@@ -28,6 +28,7 @@ struct Step {
   std::unordered_map<std::string, bool> parts;
   bool header_printed = false;
   bool ended = false;
+  bool again = false;  ///< it has ended before, as damage of the store lets a build start over
 };
 
 double seconds_between(util::TimePoint from, util::TimePoint to) {
@@ -67,6 +68,11 @@ class PlainDisplay final : public Display {
     if (step.number == 0) step.number = ++count_;
     step.name = event.name;
     step.started = event.time;
+    if (step.ended) {
+      step.again = true;
+      step.ended = step.header_printed = false;
+      step.parts.clear();
+    }
     order_.push_back(event.task);
   }
 
@@ -118,6 +124,8 @@ class PlainDisplay final : public Display {
       step->lines.push_back("ERROR: " + *event.error);
     } else if (event.canceled) {
       step->lines.push_back("CANCELED");
+    } else if (event.cached && step->again && !step->header_printed && step->lines.empty()) {
+      step->header_printed = true;  // nobody needs to read twice that nothing was done
     } else if (event.cached) {
       step->lines.push_back("CACHED");
     } else {

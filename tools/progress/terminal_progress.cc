@@ -105,6 +105,7 @@ class TerminalDisplay final : public Display {
   void on(const util::TaskStarted& event) {
     auto [found, added] = steps_.try_emplace(event.task);
     if (added) order_.push_back(event.task);
+    if (found->second.ended) found->second = {};
     found->second.name = event.name;
     found->second.started = event.time;
   }

@@ -52,6 +52,38 @@ TEST_CASE("cached, failed and cancelled steps say so") {
   CHECK(screen.finish() == "#1 [1/2] RUN make\n#1 CACHED\n\n#2 [2/2] RUN test\n#2 ERROR: exit code: 7\n\n");
 }
 
+TEST_CASE("a step that runs again is shown again, one that is cached again is not") {
+  Screen screen;
+  for (const util::Digest& step : {kOne, kTwo}) {
+    screen.emit(util::TaskStarted{step, step == kOne ? "one" : "two", {}, kStart});
+    screen.emit(util::TaskDone{step, true, false, {}, kStart});
+  }
+  screen.emit(util::TaskStarted{kTwo, "two", {}, kStart});
+  screen.emit(util::TaskDone{kTwo, true, false, {}, kStart});
+  screen.emit(util::TaskStarted{kOne, "one", {}, kStart + 5s});
+  screen.emit(util::TaskLog{kOne, 1, "again\n", kStart + 6s});
+  screen.emit(util::TaskDone{kOne, false, false, {}, kStart + 7s});
+  CHECK(screen.finish() == "#1 one\n#1 CACHED\n\n#2 two\n#2 CACHED\n\n#1 one\n#1 1.000 again\n#1 DONE 2.0s\n\n");
+}
+
+TEST_CASE("a terminal shows how a step that ran again ended the second time") {
+  util::Pipe pipe = util::Pipe::open();
+  const auto display = progress::make_terminal_display(pipe.write.get());
+  display->emit(util::TaskStarted{kOne, "one", {}, kStart});
+  display->emit(util::TaskDone{kOne, true, false, {}, kStart});
+  display->emit(util::TaskStarted{kOne, "one", {}, kStart + 5s});
+  display->emit(util::TaskDone{kOne, false, false, {}, kStart + 7s});
+  display->finish(true);
+  pipe.write.reset();
+  const std::string all = util::read_to_end(pipe.read.get());
+  const std::string last = all.substr(all.rfind("[+] Building"));
+  CAPTURE(last);
+  CHECK(last.find("(1/1) FINISHED") != std::string::npos);
+  CHECK(last.find("=> one ") != std::string::npos);
+  CHECK(last.find("CACHED") == std::string::npos);
+  CHECK(last.find("2.0s") != std::string::npos);
+}
+
 TEST_CASE("steps at work at the same time are not mixed") {
   Screen screen;
   screen.emit(util::TaskStarted{kOne, "one", {}, kStart});
