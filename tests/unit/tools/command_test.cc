@@ -26,9 +26,10 @@ std::vector<Command> commands(Seen& seen) {
   const auto list = [&seen](CLI::App& app) -> builder::Action {
     const auto all = std::make_shared<bool>(false);
     app.add_flag("-a,--all", *all, "Show all");
-    app.add_flag("--kind{any}", "Show kinds");
-    app.add_option("-n,--count,--lines", "How many")->type_name("N");
-    return [&seen, all](const Arguments& arguments) {
+    const auto text = std::make_shared<std::string>();
+    app.add_flag("--kind{any}", *text, "Show kinds");
+    app.add_option("-n,--count,--lines", *text, "How many")->type_name("N");
+    return [&seen, all, text](const Arguments& arguments) {
       seen = {*all, arguments};
       return 3;
     };
