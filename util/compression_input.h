@@ -9,6 +9,10 @@
 
 #include "util/stream.h"
 
+namespace util {
+struct IsalLibrary;
+}
+
 /// What the decompressors share; private to util/compression_*.cc.
 namespace util::compression {
 
@@ -45,7 +49,7 @@ class Input {
   }
 
  private:
-  static constexpr std::size_t kBuffer = std::size_t{128} << 10;
+  static constexpr std::size_t kBuffer = std::size_t{256} << 10;
 
   std::size_t available() const { return end_ - begin_; }
   Bytes rest() const { return Bytes(buffer_).subspan(begin_, available()); }
@@ -64,6 +68,8 @@ class Input {
 /// Throws Error "decompress ENCODING data: CAUSE".
 [[noreturn]] void fail(std::string_view encoding, std::string_view cause);
 
+/// Reads members one after the other to the end; zero bytes may follow. By zlib when `isal` is null.
+std::unique_ptr<Reader> make_gzip_reader(std::unique_ptr<Input> input, const IsalLibrary* isal);
 /// Both read several streams one after the other to the end, as bzip2 -d and xz -d do. Other data behind a stream is an
 /// error.
 std::unique_ptr<Reader> make_bzip2_reader(std::unique_ptr<Input> input);

@@ -26,6 +26,9 @@ IsalLibrary load() {
   find(library, "isal_deflate_init", table.deflate_init);
   find(library, "isal_deflate_reset", table.deflate_reset);
   find(library, "isal_deflate", table.deflate);
+  find(library, "isal_inflate_init", table.inflate_init);
+  find(library, "isal_inflate_reset", table.inflate_reset);
+  find(library, "isal_inflate", table.inflate);
   return table;
 }
 
@@ -34,6 +37,14 @@ IsalLibrary load() {
 const IsalLibrary& isal() {
   static const IsalLibrary table = load();
   return table;
+}
+
+const IsalLibrary* find_isal() {
+  try {
+    return &isal();
+  } catch (const Error&) {
+    return nullptr;
+  }
 }
 
 }  // namespace util

@@ -10,9 +10,14 @@ struct IsalLibrary {
   decltype(&isal_deflate_init) deflate_init;
   decltype(&isal_deflate_reset) deflate_reset;
   decltype(&isal_deflate) deflate;
+  decltype(&isal_inflate_init) inflate_init;
+  decltype(&isal_inflate_reset) inflate_reset;
+  decltype(&isal_inflate) inflate;
 };
 
 /// Opens ISA-L at the first call, from any thread; it stays open. Throws util::Error when it is not installed.
 const IsalLibrary& isal();
+/// The same, null when it is not installed.
+const IsalLibrary* find_isal();
 
 }  // namespace util

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "tests/support/test_dir.h"
+#include "util/compression_input.h"
+#include "util/compression_isal.h"
 #include "util/digest.h"
 #include "util/error.h"
 #include "util/fd.h"
@@ -188,6 +190,29 @@ TEST_CASE("input that comes byte by byte is read all the same") {
     std::string text = sample(3000);
     SlowReader slow(run_tool(tool, text) + run_tool(tool, "tail"));
     CHECK(util::read_all(*util::make_decompressor(slow)) == text + "tail");
+  }
+}
+
+TEST_CASE("gzip is read the same by ISA-L and, where that is not installed, by zlib") {
+  const std::string text = sample(3'000'000);
+  const std::string packed = compress(Compression::gzip, text, 2) + run_tool("gzip -9c", text) + compress(Compression::gzip, "", 1, 1);
+  for (const util::IsalLibrary* isal : {util::find_isal(), static_cast<const util::IsalLibrary*>(nullptr)}) {
+    const auto read = [&](const std::string& data, std::size_t step) {
+      util::StringReader from(data);
+      auto reader = util::compression::make_gzip_reader(std::make_unique<util::compression::Input>(from), isal);
+      std::string out;
+      std::vector<std::byte> buffer(step);
+      while (std::size_t count = reader->read(buffer)) out.append(reinterpret_cast<const char*>(buffer.data()), count);
+      return out;
+    };
+    for (std::size_t step : {7UL, 4096UL, 70'001UL, 8UL << 20}) CHECK((read(packed, step) == text + text));
+    CHECK_THROWS_AS(read(packed.substr(0, packed.size() - 1), 4096), util::Error);
+    std::string wrong = packed;
+    wrong[packed.size() - 8] = static_cast<char>(wrong[packed.size() - 8] ^ 1);  // the checksum of the last member
+    CHECK_THROWS_AS(read(wrong, 4096), util::Error);
+    wrong = packed;
+    wrong[packed.size() - 4] = static_cast<char>(wrong[packed.size() - 4] ^ 1);  // its length
+    CHECK_THROWS_AS(read(wrong, 4096), util::Error);
   }
 }
 
