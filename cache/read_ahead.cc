@@ -1,12 +1,13 @@
 #include "cache/read_ahead.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace cache {
 namespace {
 
-constexpr std::size_t kChunkSize = 512 * 1024;
+constexpr std::size_t kChunkSize = std::size_t{512} << 10;
 constexpr std::size_t kChunks = 8;
 
 }  // namespace
@@ -21,22 +22,26 @@ ReadAhead::~ReadAhead() {
   emptied_.notify_all();
 }
 
+ReadAhead::Chunk ReadAhead::take_empty() {
+  std::unique_lock lock(mutex_);
+  emptied_.wait(lock, [&] { return abandoned_ || !empty_.empty() || made_ < kChunks; });
+  if (abandoned_) return {};
+  if (empty_.empty()) {
+    ++made_;
+    return {std::make_unique_for_overwrite<std::byte[]>(kChunkSize)};
+  }
+  Chunk chunk = std::move(empty_.back());
+  empty_.pop_back();
+  return chunk;
+}
+
 void ReadAhead::run() {
   std::exception_ptr failure;
   try {
-    while (true) {
-      std::vector<std::byte> chunk(kChunkSize);
-      std::size_t size = 0;
-      while (size < chunk.size()) {
-        std::size_t count = from_.read(std::span(chunk).subspan(size));
-        if (count == 0) break;
-        size += count;
-      }
-      if (size == 0) break;
-      chunk.resize(size);
-      std::unique_lock lock(mutex_);
-      emptied_.wait(lock, [&] { return abandoned_ || chunks_.size() < kChunks; });
-      if (abandoned_) return;
+    for (Chunk chunk; (chunk = take_empty()).bytes != nullptr;) {
+      chunk.size = util::read_full(from_, {chunk.bytes.get(), kChunkSize});
+      if (chunk.size == 0) break;
+      std::lock_guard lock(mutex_);
       chunks_.push_back(std::move(chunk));
       filled_.notify_one();
     }
@@ -50,24 +55,24 @@ void ReadAhead::run() {
 }
 
 std::size_t ReadAhead::read(std::span<std::byte> buffer) {
-  std::unique_lock lock(mutex_);
-  filled_.wait(lock, [&] { return !chunks_.empty() || ended_; });
-  if (chunks_.empty()) {
-    if (failure_) std::rethrow_exception(failure_);
-    return 0;
-  }
-  std::vector<std::byte>& chunk = chunks_.front();
-  lock.unlock();
-  // Only this side takes chunks out, so the first one stays while the lock is open.
-  std::size_t count = std::min(buffer.size(), chunk.size() - position_);
-  std::copy_n(chunk.begin() + static_cast<std::ptrdiff_t>(position_), count, buffer.begin());
-  position_ += count;
-  if (position_ == chunk.size()) {
-    lock.lock();
-    chunks_.pop_front();
+  if (position_ == current_.size) {
+    std::unique_lock lock(mutex_);
+    if (current_.bytes != nullptr) {
+      empty_.push_back(std::exchange(current_, {}));
+      emptied_.notify_one();
+    }
     position_ = 0;
-    emptied_.notify_one();
+    filled_.wait(lock, [&] { return !chunks_.empty() || ended_; });
+    if (chunks_.empty()) {
+      if (failure_) std::rethrow_exception(failure_);
+      return 0;
+    }
+    current_ = std::move(chunks_.front());
+    chunks_.pop_front();
   }
+  const std::size_t count = std::min(buffer.size(), current_.size - position_);
+  std::memcpy(buffer.data(), current_.bytes.get() + position_, count);
+  position_ += count;
   return count;
 }
 
