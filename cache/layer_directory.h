@@ -72,6 +72,8 @@ class LayerDirectoryWriter {
   std::string resolve_parents(const std::string& path) const;
   int parent_fd(const std::string& path);
   util::Fd open_or_make_directory(int above, const std::string& name, const std::string& path);
+  util::Fd create_in_room(const oci::LayerEntry& entry);
+  util::Digest fill_file(int fd, const oci::LayerEntry& entry, util::Reader& content) const;
   void forget(const std::string& path);
   void make_room(int parent, const std::string& path, bool for_directory);
   void add_whiteout(oci::LayerEntry entry);

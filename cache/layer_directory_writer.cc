@@ -19,6 +19,7 @@ namespace {
 
 constexpr int kMaxLinks = 255;
 constexpr std::size_t kBufferSize = 256 * 1024;
+constexpr int kCreate = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 
 [[noreturn]] void throw_entry(const std::string& path, const char* what) {
   util::throw_errno(fmt::format("{} `/{}` of a layer", what, path));
@@ -96,10 +97,9 @@ void LayerDirectoryWriter::add(oci::LayerEntry entry, util::Reader* content) {
   if (!entry.hard_link.empty()) return add_hard_link(std::move(entry));
   if (entry.type == util::FileType::directory) return add_directory(std::move(entry));
   if (entry.type != util::FileType::regular) return add_special(std::move(entry));
-  int parent = parent_fd(entry.path);
-  make_room(parent, entry.path, false);
+  util::Fd fd = create_in_room(entry);
   util::StringReader empty("");
-  entry.content = write_file(entry, content != nullptr ? *content : empty);
+  entry.content = fill_file(fd.get(), entry, content != nullptr ? *content : empty);
   note(std::move(entry));
 }
 
@@ -113,24 +113,40 @@ void LayerDirectoryWriter::make_parents(const std::string& path) {
 
 util::Digest LayerDirectoryWriter::write_file(const oci::LayerEntry& entry, util::Reader& content) const {
   util::Fd fd = create_file(entry);
+  return fill_file(fd.get(), entry, content);
+}
+
+/// As `create_file`, but replaces what is there: seldom anything, so it is not looked for first.
+util::Fd LayerDirectoryWriter::create_in_room(const oci::LayerEntry& entry) {
+  const std::string name = base_name(entry.path);
+  util::Fd fd(::openat(parent_fd(entry.path), name.c_str(), kCreate, 0600));
+  if (!fd && errno == EEXIST) {
+    make_room(parent_fd(entry.path), entry.path, false);
+    fd = util::Fd(::openat(parent_fd(entry.path), name.c_str(), kCreate, 0600));
+  }
+  if (!fd) throw_entry(entry.path, "create");
+  return fd;
+}
+
+util::Digest LayerDirectoryWriter::fill_file(int fd, const oci::LayerEntry& entry, util::Reader& content) const {
   thread_local std::vector<std::byte> buffer(kBufferSize);
   util::Sha256 hash;
   std::uint64_t size = 0;
   while (std::size_t count = content.read(buffer)) {
     util::Bytes data(buffer.data(), count);
-    util::with_context(fmt::format("write `/{}` of a layer", entry.path), [&] { util::write_all(fd.get(), data); });
+    util::with_context(fmt::format("write `/{}` of a layer", entry.path), [&] { util::write_all(fd, data); });
     hash.update(data);
     size += count;
   }
   if (size != entry.size) {
     throw util::Error(fmt::format("read `/{}`: it has {} bytes instead of {}", entry.path, size, entry.size));
   }
-  complete_file(fd.get(), entry);
+  complete_file(fd, entry);
   return hash.finish();
 }
 
 util::Fd LayerDirectoryWriter::create_file(const oci::LayerEntry& entry) const {
-  util::Fd fd(::openat(root_.get(), entry.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  util::Fd fd(::openat(root_.get(), entry.path.c_str(), kCreate, 0600));
   if (!fd) throw_entry(entry.path, "create");
   return fd;
 }
@@ -281,8 +297,12 @@ void LayerDirectoryWriter::add_whiteout(oci::LayerEntry entry) {
 void LayerDirectoryWriter::add_directory(oci::LayerEntry entry) {
   int parent = parent_fd(entry.path);
   std::string name = base_name(entry.path);
-  make_room(parent, entry.path, true);
-  if (::mkdirat(parent, name.c_str(), 0755) != 0 && errno != EEXIST) throw_entry(entry.path, "create the directory");
+  int result = ::mkdirat(parent, name.c_str(), 0755);
+  if (result != 0 && errno == EEXIST) {
+    make_room(parent, entry.path, true);
+    result = ::mkdirat(parent, name.c_str(), 0755);
+  }
+  if (result != 0 && errno != EEXIST) throw_entry(entry.path, "create the directory");
   set_metadata(parent, name, entry);
   if (opaque_.contains(entry.path)) mark_opaque(parent, name, form_);
   implied_.erase(entry.path);
