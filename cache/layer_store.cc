@@ -189,7 +189,10 @@ std::shared_ptr<const Tree> LayerStore::tree(std::span<const LayerId> chain, std
   auto load = [state = state_.get(), layers, stop] { return state->listings(layers, stop); };
   auto merge = [state = state_.get(), layers, stop] { return state->merged(layers, stop); };
   auto directory_of = [this, layers, stop](std::size_t layer) { return directory(layers[layer], nullptr, stop); };
-  return std::make_shared<LayeredTree>(std::move(load), std::move(merge), std::move(directory_of));
+  auto damaged = [state = state_.get(), layers](std::size_t layer, const std::string& path) {
+    state->throw_damaged_directory(layers[layer], path);
+  };
+  return std::make_shared<LayeredTree>(std::move(load), std::move(merge), std::move(directory_of), std::move(damaged));
 }
 
 }  // namespace cache

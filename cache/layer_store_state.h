@@ -79,6 +79,8 @@ struct LayerStore::State {
   std::optional<util::Digest> local_blob(const LayerRow& row);
   /// Drops what is left of the layer's forms. Throws Damage.
   [[noreturn]] void throw_lost(const LayerRow& row);
+  /// Drops the unpacked form, in which that file is not what it was. Throws Damage.
+  [[noreturn]] void throw_damaged_directory(const LayerId& id, const std::string& path);
   std::filesystem::path unpack(const LayerRow& row, util::ProgressTask* task, std::stop_token stop);
   std::filesystem::path unpack_blob(const LayerRow& row, const util::Digest& blob, util::ProgressTask* task,
                                     std::stop_token stop);

@@ -92,6 +92,17 @@ void LayerStore::State::throw_lost(const LayerRow& row) {
                "run the build again; the step that makes the layer will run");
 }
 
+void LayerStore::State::throw_damaged_directory(const LayerId& id, const std::string& path) {
+  const LayerRow row = this->row(id);
+  if (!row.snapshot.empty()) {
+    util::log_warning(fmt::format("the unpacked layer in `{}` is damaged: `/{}` is not what it was, and the directory is dropped",
+                                  snapshot_directory(row.snapshot).native(), path));
+    records.set_directory(id, "", row.has_listing, row.size);
+  }
+  forget(id);
+  throw Damage(id, fmt::format("read `/{}` of layer `{}`: it was damaged in the store", path, id.to_string()), "run the build again");
+}
+
 void LayerStore::State::fetch(const LayerRow& row, util::ProgressTask* task, std::stop_token stop) {
   static util::Counter& fetched = util::counter("cache.fetched");
   if (!row.remote) throw_lost(row);

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
+#include "cache/vouching_reader.h"
 #include "util/error.h"
 #include "util/fd.h"
 
@@ -38,6 +40,32 @@ Iterator end_of_subtree(Iterator first, Iterator last, std::string_view director
 
 /// Merging looks at everything once; up to about here asking layer by layer is cheaper, however small the chain.
 constexpr unsigned kFewQuestions = 64;
+
+/// A file of a layer's directory, compared with the listing's digest at its end.
+class ListedFileReader final : public VouchingReader {
+ public:
+  /// `damaged` throws.
+  ListedFileReader(util::Fd fd, util::Digest digest, std::function<void()> damaged)
+      : file_(std::move(fd)), digest_(std::move(digest)), damaged_(std::move(damaged)) {}
+  std::size_t read(std::span<std::byte> buffer) override {
+    if (done_ || buffer.empty()) return 0;
+    const std::size_t count = file_.read(buffer);
+    hash_.update(buffer.first(count));
+    if (count == 0) {
+      done_ = true;
+      if (hash_.finish() != digest_) damaged_();
+    }
+    return count;
+  }
+  const util::Digest& vouched() const override { return digest_; }
+
+ private:
+  util::FdReader file_;
+  util::Digest digest_;
+  std::function<void()> damaged_;
+  util::Sha256 hash_;
+  bool done_ = false;
+};
 
 const oci::LayerEntry* entry_at(const std::vector<oci::LayerEntry>& entries, std::string_view path) {
   auto found = std::lower_bound(entries.begin(), entries.end(), path,
@@ -154,8 +182,8 @@ std::optional<oci::LayerEntry> find_in_layers(std::span<const Listing> layers, c
   return directory;
 }
 
-LayeredTree::LayeredTree(Load load, Merge merge, DirectoryOf directory_of)
-    : load_(std::move(load)), merge_(std::move(merge)), directory_of_(std::move(directory_of)) {}
+LayeredTree::LayeredTree(Load load, Merge merge, DirectoryOf directory_of, Damaged damaged)
+    : load_(std::move(load)), merge_(std::move(merge)), directory_of_(std::move(directory_of)), damaged_(std::move(damaged)) {}
 
 const std::vector<Listing>& LayeredTree::layers() const {
   std::lock_guard lock(mutex_);
@@ -196,7 +224,12 @@ std::vector<std::string> LayeredTree::list(const std::string& path) const {
 std::unique_ptr<util::Reader> LayeredTree::open(const std::string& path) const {
   const Item& item = file(path);
   util::Fd root = util::open_file(directory_of_(item.layer), O_RDONLY | O_DIRECTORY);
-  return std::make_unique<util::FdReader>(util::open_at(root.get(), path, O_RDONLY | O_NOFOLLOW));
+  auto damaged = [report = damaged_, layer = item.layer, path] { report(layer, path); };
+  util::Fd file(::openat(root.get(), path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!file && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) damaged();
+  if (!file) util::throw_errno(fmt::format("open `{}`", path));
+  if (!item.entry->content) return std::make_unique<util::FdReader>(std::move(file));
+  return std::make_unique<ListedFileReader>(std::move(file), item.entry->content, std::move(damaged));
 }
 
 util::Digest LayeredTree::content_digest(const std::string& path) const {

@@ -50,13 +50,15 @@ std::optional<oci::LayerEntry> find_in_layers(std::span<const Listing> layers, c
 
 /// The merged view of a chain: metadata and digests from the listings, contents from the layers' directories. Listings
 /// are loaded at the first question, and merged when there are many; a directory when a file in it is opened.
-/// Thread-safe.
+/// What is read is compared with its digest at the end. Thread-safe.
 class LayeredTree final : public Tree {
  public:
   using Load = std::function<std::vector<Listing>()>;
   using Merge = std::function<std::shared_ptr<const MergedListing>()>;
   using DirectoryOf = std::function<std::filesystem::path(std::size_t layer)>;
-  LayeredTree(Load load, Merge merge, DirectoryOf directory_of);
+  /// Called when a file of a layer's directory is not what the listing says; throws.
+  using Damaged = std::function<void(std::size_t layer, const std::string& path)>;
+  LayeredTree(Load load, Merge merge, DirectoryOf directory_of, Damaged damaged);
 
   std::optional<oci::LayerEntry> find(const std::string& path) const override;
   std::vector<std::string> list(const std::string& path) const override;
@@ -71,6 +73,7 @@ class LayeredTree final : public Tree {
   Load load_;
   Merge merge_;
   DirectoryOf directory_of_;
+  Damaged damaged_;
   mutable std::atomic<unsigned> questions_{0};
   mutable std::mutex mutex_;
   mutable std::optional<std::vector<Listing>> layers_;

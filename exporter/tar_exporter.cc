@@ -1,6 +1,7 @@
 #include <utility>
 #include <vector>
 
+#include "cache/damage.h"
 #include "exporter/exporters.h"
 #include "exporter/image_report.h"
 #include "exporter/output_file.h"
@@ -88,11 +89,17 @@ class TarExporter final : public Exporter {
       std::vector<RootTree> roots = open_root_trees(request, services_.cache, stop);
       task.bytes("sending tarball", 0, 0);
       util::with_context("write archive to " + display_destination(request.output.destination), [&] {
-        OutputFile file(request.output.destination);
-        RootArchive archive(file, stop);
-        for (const RootTree& root : roots) archive.add(root);
-        archive.finish();
-        file.finish();
+        try {
+          OutputFile file(request.output.destination);
+          RootArchive archive(file, stop);
+          for (const RootTree& root : roots) archive.add(root);
+          archive.finish();
+          file.finish();
+        } catch (const cache::Damage& damage) {
+          // What went down a pipe cannot be taken back to start anew.
+          if (request.output.destination != "-") throw;
+          throw util::Error(damage.message(), "what came out so far is useless; run the build again, which mends the store");
+        }
       });
       task.bytes("sending tarball", 0, 0, true);
       return ExportReport{};

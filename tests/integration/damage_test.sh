@@ -150,3 +150,58 @@ check_contains <(content_of new.tar) ./dir/made-by-run
 build -o type=oci,dest=again.tar app
 cmp new.tar again.tar || fail "not stable after the listing was lost"
 warnings "listing, afterwards" 0
+
+# A file of an unpacked layer that is read for a root file system: as a directory, as an archive; down a pipe that cannot be taken
+# back, so the next build mends it.
+export BUILDER_ROOT=$WORK/trees-store
+# unpacked PATH: that file in the directory that is in use; those that were dropped are older.
+unpacked() { ls -tc "$BUILDER_ROOT"/snapshots/*/fs/"$1" | head -1; }
+build -o type=local,dest=tree app
+check_equal "file in a tree" made "$(cat tree/dir/made-by-run)"
+flip "$(unpacked dir/made-by-run)"
+build -o type=local,dest=tree app
+check_equal "file in a tree of a damaged store" made "$(cat tree/dir/made-by-run)"
+warnings "type=local" 1
+flip "$(unpacked dir/made-by-run)"
+build -o type=tar,dest=root.tar app
+check_equal "file in an archive" made "$(tar xOf root.tar dir/made-by-run)"
+warnings "type=tar" 1
+flip "$(unpacked dir/made-by-run)"
+status=0; build -o type=tar,dest=- app > pipe.tar 2> shell || status=$?
+check_equal "exit status of an archive to a pipe" 1 "$status"
+warnings "type=tar to standard output" 1
+check_contains log "useless"
+build -o type=tar,dest=- app > root.tar
+check_equal "file in the archive after that" made "$(tar xOf root.tar dir/made-by-run)"
+warnings "type=tar to standard output, afterwards" 0
+delete "$(unpacked dir/made-by-run)"
+build -o type=local,dest=tree app
+check_equal "file in a tree, missing in the store" made "$(cat tree/dir/made-by-run)"
+warnings "missing file" 1
+
+# A stage that is copied from: what is copied is what the stage made, though its directory is damaged by now.
+staged() { # DESTINATION
+  printf 'FROM busybox AS tools\nRUN echo tool > /tool\nFROM busybox\nCOPY --from=tools /tool /%s\n' "$1" > stages/Dockerfile
+}
+export BUILDER_ROOT=$WORK/stages-store
+mkdir stages; staged first
+build -o type=oci,dest=stages.tar stages
+for how in flip cut_off delete; do
+  $how "$(unpacked tool)"
+  staged "$how"
+  build -o type=local,dest="tree-$how" stages || fail "$how: COPY --from"
+  check_equal "$how: file copied from a stage" tool "$(cat "tree-$how/$how")"
+  warnings "$how: COPY --from" 1
+done
+
+# What a RUN reads of the directories it stands on nobody compares: it sees what is there (docs/cache-format.md). The layer itself stays
+# what it was for everybody else.
+printf 'FROM busybox\nRUN echo below > /below\nRUN cat /below > /seen\n' > stages/Dockerfile
+sed 2q stages/Dockerfile > stages/lower
+build -o type=cacheonly -f stages/lower stages
+flip "$(unpacked below)"
+build -o type=cacheonly stages
+warnings "RUN on a damaged directory" 0
+build -o type=local,dest=tree-run stages
+warnings "tree of a damaged directory" 1
+check_equal "the layer below" below "$(cat tree-run/below)"

@@ -105,3 +105,30 @@ TEST_CASE("an unpacked file that was changed in the store never gets into an ima
   stores.reopen();
   CHECK_FALSE(stores.layers->contains(id));
 }
+
+TEST_CASE("a file read out of a damaged directory says so, and the directory is made again") {
+  test::Stores stores;
+  const cache::LayerId id = stores.commit(sample(), packed(true));
+  const std::vector<cache::LayerId> chain = {id};
+  const auto read = [&](const std::string& path) { return util::read_all(*stores.layers->tree(chain)->open(path)); };
+  CHECK(read("d/a") == "hello");
+  const auto tree = stores.layers->tree(chain);
+  const auto reader = tree->open("d/a");
+  CHECK(util::read_all(*reader) == "hello");
+  CHECK(util::read_all(*reader).empty());
+  std::ofstream(stores.layers->directory(id) / "d/a") << "hellO";
+  CHECK_THROWS_AS(read("d/a"), cache::Damage);
+  CHECK(read("d/a") == "hello");
+  std::filesystem::remove(stores.layers->directory(id) / "d/b");
+  CHECK_THROWS_AS(read("d/b"), cache::Damage);
+  CHECK(read("d/b") == std::string(300000, 'x'));
+}
+
+TEST_CASE("a layer that has nothing but a damaged directory is lost") {
+  test::Stores stores;
+  const cache::LayerId id = stores.commit(sample());
+  std::ofstream(stores.layers->directory(id) / "d/a") << "hello, and more";
+  const std::vector<cache::LayerId> chain = {id};
+  CHECK_THROWS_AS(util::read_all(*stores.layers->tree(chain)->open("d/a")), cache::Damage);
+  CHECK_FALSE(stores.layers->contains(id));
+}

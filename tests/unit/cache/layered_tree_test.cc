@@ -188,7 +188,7 @@ TEST_CASE("a layered tree loads its listings when it is first asked, and again a
     ++merges;
     return std::make_shared<cache::MergedListing>(listings_of({{file_entry("a", "x")}}));
   };
-  cache::LayeredTree tree(layers, merged, [](std::size_t) { return std::filesystem::path(); });
+  cache::LayeredTree tree(layers, merged, [](std::size_t) { return std::filesystem::path(); }, nullptr);
   CHECK(loads == 0);
   CHECK(tree.find("")->is_directory());
   CHECK(loads == 0);
@@ -208,7 +208,7 @@ TEST_CASE("a layered tree merges when it is asked often") {
                             ++merges;
                             return std::make_shared<cache::MergedListing>(listings_of({{file_entry("a", "x")}}));
                           },
-                          [](std::size_t) { return std::filesystem::path(); });
+                          [](std::size_t) { return std::filesystem::path(); }, nullptr);
   for (int i = 0; i < 1000; ++i) CHECK(tree.find("a")->size == 1);
   CHECK(merges == 1);
 }
