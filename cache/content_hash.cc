@@ -12,10 +12,8 @@
 namespace cache {
 namespace {
 
-struct Item {
-  std::string relative;
-  oci::LayerEntry entry;
-};
+/// So many entries are held at a time, while what is not known of their contents is read on all cores.
+constexpr std::size_t kBatch = 4096;
 
 std::string_view type_name(util::FileType type) {
   switch (type) {
@@ -69,40 +67,62 @@ std::string match_name(const Match& match, const PathSelection& selection) {
   return selection.wildcard ? base_name(match.path) : std::string();
 }
 
+/// Takes what a selection names in order, and hashes it in order.
+class Digester {
+ public:
+  Digester(const Tree& tree, std::stop_token stop) : tree_(tree), stop_(std::move(stop)) {}
+
+  void add(const std::string& relative, oci::LayerEntry& entry) {
+    items_.push_back(Item{relative, std::move(entry)});
+    if (items_.size() == kBatch) flush();
+  }
+  /// For fields that stand between entries.
+  util::Hasher& hasher() {
+    flush();
+    return hasher_;
+  }
+
+ private:
+  struct Item {
+    std::string relative;
+    oci::LayerEntry entry;
+  };
+
+  void flush() {
+    if (stop_.stop_requested()) throw util::Cancelled();
+    std::vector<oci::LayerEntry*> unknown;
+    std::uint64_t bytes = 0;
+    for (Item& item : items_) {
+      if (!item.entry.is_file() || item.entry.content) continue;
+      unknown.push_back(&item.entry);
+      bytes += item.entry.size;
+    }
+    util::parallel_for(unknown.size(), bytes, [&](std::size_t i) {
+      if (stop_.stop_requested()) throw util::Cancelled();
+      unknown[i]->content = tree_.content_digest(unknown[i]->path);
+    });
+    for (const Item& item : items_) hash_entry(hasher_, item.relative, item.entry);
+    items_.clear();
+  }
+
+  const Tree& tree_;
+  std::stop_token stop_;
+  util::Hasher hasher_{"content/1"};
+  std::vector<Item> items_;
+};
+
 }  // namespace
 
 util::Digest content_digest(const Tree& tree, const PathSelection& selection, std::stop_token stop) {
   util::ScopedTimer timer("content_digest");
-  std::vector<Match> matches = match_selection(tree, selection);
-  util::PatternMatcher exclude(selection.exclude);
-  std::vector<Item> items;
-  std::vector<std::size_t> ends;
-  for (const Match& match : matches) {
-    walk(tree, match, exclude, [&](const std::string& relative, const oci::LayerEntry& entry) {
-      if (items.size() % 1024 == 0 && stop.stop_requested()) throw util::Cancelled();
-      items.push_back(Item{relative, entry});
-    });
-    ends.push_back(items.size());
+  const util::PatternMatcher exclude(selection.exclude);
+  Digester digester(tree, std::move(stop));
+  for (const Match& match : match_selection(tree, selection)) {
+    digester.hasher().field("match", match_name(match, selection));
+    if (selection.parents) hash_parents(digester.hasher(), tree, match);
+    walk(tree, match, exclude, [&](const std::string& relative, oci::LayerEntry& entry) { digester.add(relative, entry); });
   }
-  std::vector<oci::LayerEntry*> files;
-  std::uint64_t bytes = 0;
-  for (Item& found : items) {
-    if (!found.entry.is_file() || found.entry.content) continue;
-    files.push_back(&found.entry);
-    bytes += found.entry.size;
-  }
-  util::parallel_for(files.size(), bytes, [&](std::size_t i) {
-    if (stop.stop_requested()) throw util::Cancelled();
-    files[i]->content = tree.content_digest(files[i]->path);
-  });
-  util::Hasher hasher("content/1");
-  std::size_t item = 0;
-  for (std::size_t i = 0; i != matches.size(); ++i) {
-    hasher.field("match", match_name(matches[i], selection));
-    if (selection.parents) hash_parents(hasher, tree, matches[i]);
-    for (; item != ends[i]; ++item) hash_entry(hasher, items[item].relative, items[item].entry);
-  }
-  return hasher.finish();
+  return digester.hasher().finish();
 }
 
 }  // namespace cache

@@ -3,8 +3,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
+#include "cache/content_feed.h"
 #include "cache/layer_store.h"
 #include "cache/layer_store_state.h"
 #include "util/check.h"
@@ -19,6 +21,9 @@ namespace {
 
 using Entries = std::vector<oci::LayerEntry>;
 
+/// Bytes of content from which on reading ahead of the archive pays.
+constexpr std::uint64_t kWorthAThread = std::uint64_t{256} << 10;
+
 oci::LayerEntry* find_entry(Entries& entries, const std::string& path) {
   auto found = std::lower_bound(
       entries.begin(), entries.end(), path,
@@ -28,7 +33,8 @@ oci::LayerEntry* find_entry(Entries& entries, const std::string& path) {
 
 /// Sorts, and refuses what cannot be a layer: a path twice, something below what is no directory, a dangling hard link.
 void normalise(Entries& entries) {
-  oci::sort_entries(entries);
+  const auto by_path = [](const oci::LayerEntry& a, const oci::LayerEntry& b) { return oci::path_less(a.path, b.path); };
+  if (!std::ranges::is_sorted(entries, by_path)) oci::sort_entries(entries);
   std::vector<const oci::LayerEntry*> above;
   for (std::size_t i = 0; i != entries.size(); ++i) {
     oci::LayerEntry& entry = entries[i];
@@ -119,15 +125,31 @@ std::vector<std::string> write_directory(Entries& entries, const ContentOpener& 
   return writer.finish().implied;
 }
 
+/// Null when what is to be read is not worth a thread, or there is none to be had.
+std::unique_ptr<ContentFeed> make_feed(const Entries& entries, const ContentOpener& open, const std::stop_token& stop) {
+  if (content_size(entries) < kWorthAThread) return nullptr;
+  try {
+    return std::make_unique<ContentFeed>(entries, open, stop);
+  } catch (const std::system_error&) {
+    return nullptr;
+  }
+}
+
 /// Writes the tar and, with `writer`, the directory form too; every file is read once.
 void write_tar(Entries& entries, const ContentOpener& open, util::Writer& to, LayerDirectoryWriter* writer,
                std::stop_token stop) {
   oci::LayerWriter tar(to);
+  const std::unique_ptr<ContentFeed> feed = writer == nullptr ? make_feed(entries, open, stop) : nullptr;
   for (oci::LayerEntry& entry : entries) {
     if (stop.stop_requested()) throw util::Cancelled();
     if (!is_content(entry)) {
       tar.add(entry, nullptr);
       if (writer != nullptr) writer->add(entry, nullptr);
+      continue;
+    }
+    if (feed) {
+      tar.add(entry, &feed->next());
+      entry.content = feed->digest();
       continue;
     }
     util::Fd copy;

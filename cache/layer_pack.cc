@@ -75,6 +75,7 @@ util::Digest CheckedReader::finish() {
     throw util::Error(fmt::format("read `/{}`: its content is not what it was before", entry_.path),
                       "the file changed while the build read it");
   }
+  if (auto* learning = dynamic_cast<LearningReader*>(from_.get())) learning->learn(digest);
   return digest;
 }
 

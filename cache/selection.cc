@@ -155,7 +155,8 @@ class Walker {
         return excluded(relative) && !exclude_.may_match_below(exclude_path(match_, relative));
       });
     }
-    enter("", match_.entry);
+    oci::LayerEntry top = match_.entry;
+    enter("", top);
   }
 
  private:
@@ -165,7 +166,7 @@ class Walker {
     return !path.empty() && exclude_.matches(path);
   }
 
-  void enter(const std::string& relative, const oci::LayerEntry& entry) {
+  void enter(const std::string& relative, oci::LayerEntry& entry) {
     bool hidden = excluded(relative);
     if (!entry.is_directory()) {
       if (hidden) return;
@@ -174,10 +175,10 @@ class Walker {
       return;
     }
     if (hidden && !exclude_.may_match_below(exclude_path(match_, relative))) return;
-    pending_.push_back({relative, entry});
+    pending_.push_back({relative, std::move(entry)});
     std::size_t depth = pending_.size();
     if (!hidden) flush();
-    for (const oci::LayerEntry& child : tree_.entries(join_path(match_.resolved, relative))) {
+    for (oci::LayerEntry& child : tree_.entries(join_path(match_.resolved, relative))) {
       enter(join_path(relative, base_name(child.path)), child);
     }
     if (pending_.size() == depth) pending_.pop_back();

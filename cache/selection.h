@@ -27,8 +27,8 @@ struct Match {
 std::vector<Match> match_selection(const Tree& tree, const PathSelection& selection);
 
 /// Called for a match itself (`relative` = "") and everything below it, a directory before its content, siblings
-/// sorted by bytes.
-using WalkVisitor = std::function<void(const std::string& relative, const oci::LayerEntry& entry)>;
+/// sorted by bytes. The entry may be moved from.
+using WalkVisitor = std::function<void(const std::string& relative, oci::LayerEntry& entry)>;
 
 /// Walks a match, leaving out what `exclude` matches by the path relative to the match (with `parents`: by the kept
 /// path). An excluded directory comes only if something below it is included again. Links are not followed.

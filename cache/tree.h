@@ -34,6 +34,11 @@ class Tree {
   virtual std::unique_ptr<util::Reader> open(const std::string& path) const = 0;
   /// sha256 of a regular file's content, remembered where that is safe. Throws util::Error.
   virtual util::Digest content_digest(const std::string& path) const = 0;
+  /// The same if it can be had without reading the file, for entries that do not say it themselves.
+  virtual std::optional<util::Digest> known_digest(const std::string& path) const {
+    (void)path;
+    return std::nullopt;
+  }
   /// What the tree is, for error messages: "directory `/src/app`"; empty when there is nothing to say.
   virtual std::string place() const { return {}; }
   /// The ignore rule that hides something which is there otherwise; for error hints.

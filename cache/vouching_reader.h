@@ -12,4 +12,11 @@ class VouchingReader : public util::Reader {
   virtual const util::Digest& vouched() const = 0;
 };
 
+/// Reads a file whose digest is not known, and wants to hear it from who reads it to the end and takes the digest.
+class LearningReader : public util::Reader {
+ public:
+  /// Called at most once, at the end.
+  virtual void learn(const util::Digest& digest) = 0;
+};
+
 }  // namespace cache

@@ -1,5 +1,7 @@
 #include "solver/action.h"
 
+#include <algorithm>
+
 #include "solver/explain.h"
 #include "util/check.h"
 #include "util/error.h"
@@ -29,15 +31,11 @@ std::optional<Action::Outcome> Action::look_up(std::span<const Result> inputs, s
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     KeyInput input;
     input.selector = map_.deps[i].selector;
-    if (inputs[i].tree != nullptr) {
-      CHECK(map_.deps[i].content_digest != nullptr);
-      input.content = map_.deps[i].content_digest(inputs[i], stop);
-    } else {
-      input.chain = cache::chain_id(inputs[i]);
-    }
+    if (inputs[i].tree == nullptr) input.chain = cache::chain_id(inputs[i]);
     key_inputs_.push_back(std::move(input));
   }
-  chain_key_ = chain_key(map_.op_digest, key_inputs_);
+  if (keyed_later(inputs)) return std::nullopt;
+  make_chain_key(inputs, stop);
   if (vertex_->meta().ignore_cache) return std::nullopt;
 
   static util::Counter& hits = util::counter("cache.hits");
@@ -53,6 +51,20 @@ std::optional<Action::Outcome> Action::look_up(std::span<const Result> inputs, s
   return Outcome{std::move(*found), true};
 }
 
+bool Action::keyed_later(std::span<const Result> inputs) {
+  const bool has_tree = std::ranges::any_of(inputs, [](const Result& input) { return input.tree != nullptr; });
+  return map_.reads_once && has_tree && (vertex_->meta().ignore_cache || !environment_.index.latest(step_));
+}
+
+void Action::make_chain_key(std::span<const Result> inputs, std::stop_token stop) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].tree == nullptr) continue;
+    CHECK(map_.deps[i].content_digest != nullptr);
+    key_inputs_[i].content = map_.deps[i].content_digest(inputs[i], stop);
+  }
+  chain_key_ = chain_key(map_.op_digest, key_inputs_);
+}
+
 bool Action::digest_contents(std::span<const Result> inputs, std::stop_token stop) {
   bool any = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -65,7 +77,7 @@ bool Action::digest_contents(std::span<const Result> inputs, std::stop_token sto
 }
 
 Action::Outcome Action::execute(std::span<const Result> inputs, std::stop_token stop) {
-  OpContext context = this->context(stop);
+  if (chain_key_.empty()) return execute_unread(inputs, stop);
   const bool ignore_cache = vertex_->meta().ignore_cache;
   if (ignore_cache) digest_contents(inputs, stop);
 
@@ -79,13 +91,35 @@ Action::Outcome Action::execute(std::span<const Result> inputs, std::stop_token 
       return {std::move(*found), true};
     }
   }
-  static util::Counter& misses = util::counter("cache.misses");
-  misses.add();
-  if (environment_.explain) explain(now);
-  if (stop.stop_requested()) throw util::Cancelled();
-  Outcome outcome{op_->exec(inputs, context), false};
+  if (environment_.explain) explain(&now);
+  Outcome outcome = run(inputs, stop);
   environment_.index.save(all_keys(), outcome.result, now);
   return outcome;
+}
+
+Action::Outcome Action::execute_unread(std::span<const Result> inputs, std::stop_token stop) {
+  std::shared_ptr<void> lock = environment_.index.lock_action(unread_key(map_.op_digest, key_inputs_), stop);
+  if (!keyed_later(inputs)) {
+    // Somebody else has built it meanwhile, perhaps from other files.
+    lock.reset();
+    make_chain_key(inputs, stop);
+    digest_contents(inputs, stop);
+    return execute(inputs, stop);
+  }
+  if (environment_.explain) explain(nullptr);
+  Outcome outcome = run(inputs, stop);
+  make_chain_key(inputs, stop);
+  digest_contents(inputs, stop);
+  environment_.index.save(all_keys(), outcome.result, summary(inputs, stop));
+  return outcome;
+}
+
+Action::Outcome Action::run(std::span<const Result> inputs, std::stop_token stop) {
+  static util::Counter& misses = util::counter("cache.misses");
+  misses.add();
+  if (stop.stop_requested()) throw util::Cancelled();
+  OpContext context = this->context(stop);
+  return {op_->exec(inputs, context), false};
 }
 
 cache::KeySummary Action::summary(std::span<const Result> inputs, std::stop_token stop) const {
@@ -102,12 +136,12 @@ cache::KeySummary Action::summary(std::span<const Result> inputs, std::stop_toke
   return summary;
 }
 
-void Action::explain(const cache::KeySummary& now) {
+void Action::explain(const cache::KeySummary* now) {
   std::vector<std::string> reasons;
   if (vertex_->meta().ignore_cache) {
     reasons.push_back("the cache is not used for this step");
   } else {
-    reasons = explain_miss(environment_.index.latest(step_), now);
+    reasons = explain_miss(now == nullptr ? std::nullopt : environment_.index.latest(step_), now == nullptr ? cache::KeySummary() : *now);
   }
   for (const std::string& reason : reasons) {
     environment_.progress.emit(util::TaskLog{vertex_->digest(), 2, "cache miss: " + reason + "\n", util::now()});

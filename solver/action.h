@@ -42,10 +42,18 @@ class Action {
 
  private:
   OpContext context(std::stop_token stop) const;
+  /// Whether running it now costs no more than looking it up, since it was never built and has contexts to be read.
+  bool keyed_later(std::span<const Result> inputs);
+  /// Reads what the keys need of inputs without chain id, and makes the chain key.
+  void make_chain_key(std::span<const Result> inputs, std::stop_token stop);
+  /// `execute` for a step that is not keyed yet.
+  Outcome execute_unread(std::span<const Result> inputs, std::stop_token stop);
+  Outcome run(std::span<const Result> inputs, std::stop_token stop);
   /// Content digests of the inputs whose chain id counts in the chain key. True if there is any.
   bool digest_contents(std::span<const Result> inputs, std::stop_token stop);
   cache::KeySummary summary(std::span<const Result> inputs, std::stop_token stop) const;
-  void explain(const cache::KeySummary& now);
+  /// `now` is null for a step that was never built.
+  void explain(const cache::KeySummary* now);
   util::Digest last_key() const { return content_key_.empty() ? chain_key_ : content_key_; }
   std::vector<util::Digest> all_keys() const;
 
@@ -55,7 +63,8 @@ class Action {
   std::unique_ptr<Op> op_;
   CacheMap map_;
   std::vector<KeyInput> key_inputs_;
-  util::Digest chain_key_, content_key_;  // content_key_ stays empty where it would say the same as chain_key_
+  // chain_key_ is empty while it is not made, content_key_ where it would say the same as chain_key_.
+  util::Digest chain_key_, content_key_;
 };
 
 }  // namespace solver

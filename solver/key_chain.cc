@@ -29,4 +29,14 @@ util::Digest content_key(const util::Digest& op, std::span<const KeyInput> input
   return key("content-key/1", op, inputs, true);
 }
 
+util::Digest unread_key(const util::Digest& op, std::span<const KeyInput> inputs) {
+  util::Hasher hash("unread/1");
+  hash.field("op", op);
+  for (const KeyInput& input : inputs) {
+    hash.field("chain", input.chain);
+    hash.field("selector", input.selector);
+  }
+  return hash.finish();
+}
+
 }  // namespace solver

@@ -20,4 +20,8 @@ util::Digest chain_key(const util::Digest& op, std::span<const KeyInput> inputs)
 /// H("content-key/1", op, for each input: content digest where there is one, else chain id; selector).
 util::Digest content_key(const util::Digest& op, std::span<const KeyInput> inputs);
 
+/// H("unread/1", op, for each input: chain id or nothing; selector): what is known of an action before its contexts are
+/// read. No key of a record, but of the lock that has such an action run once.
+util::Digest unread_key(const util::Digest& op, std::span<const KeyInput> inputs);
+
 }  // namespace solver

@@ -44,6 +44,9 @@ struct CacheMap {
   util::Digest op_digest;      ///< canonical op; for a root, what it was pinned to
   std::vector<CacheDep> deps;  ///< one per input
   bool cacheable = true;       ///< false: run always, store nothing (local contexts)
+  /// Running reads all that the content digests of inputs read in place (local contexts) read, and tells these. Then
+  /// the keys of a step that cannot hit are made after it ran, so that files are read once.
+  bool reads_once = false;
   /// Parts of the op for the key summary: ("instruction", …), ("env", …), ...
   cache::KeySummary summary;
 };

@@ -65,6 +65,25 @@ class UnchangedReader final : public cache::VouchingReader {
 
 }  // namespace
 
+/// A file that nobody has read yet: who takes its digest while reading saves the key's pass over it.
+class LocalTree::UnhashedReader final : public cache::LearningReader {
+ public:
+  /// `tree` must outlive the reader.
+  UnhashedReader(const LocalTree& tree, util::Fd fd, std::string path, const util::FileStat& stat)
+      : tree_(tree), fd_(std::move(fd)), reader_(fd_.get()), path_(std::move(path)), stat_(stat) {}
+  std::size_t read(std::span<std::byte> buffer) override { return reader_.read(buffer); }
+  void learn(const util::Digest& digest) override {
+    tree_.remember(path_, stat_, digest, same_file(util::stat_at(fd_.get(), ""), stat_));
+  }
+
+ private:
+  const LocalTree& tree_;
+  util::Fd fd_;
+  util::FdReader reader_;
+  std::string path_;
+  util::FileStat stat_;
+};
+
 LocalTree::LocalTree(const std::filesystem::path& directory, std::vector<std::string> exclude,
                      std::shared_ptr<cache::StatCache> stats)
     : name_(directory.string()),
@@ -166,6 +185,13 @@ void LocalTree::make_listed(Directory& directory, const std::string& path, bool 
     }
     child.stat = util::find_stat_at(fd.get(), child.name);
     ++count;
+    if (!*child.stat) continue;
+    if ((*child.stat)->type == FileType::symlink) child.link_target = util::read_link_at(fd.get(), child.name);
+    if ((*child.stat)->type != FileType::regular || child.digest) continue;
+    if (std::optional<util::Digest> digest = stats_->find(join(path, child.name), **child.stat)) {
+      child.digest = *std::move(digest);
+      child.trusted = true;
+    }
   }
   files_stat().add(count);
 }
@@ -193,29 +219,39 @@ bool LocalTree::compute_visible(const std::string& path, FileType type) const {
 }
 
 bool LocalTree::anything_visible_below(const std::string& path) const {
-  return !visible_children(path, false).empty();
+  bool any = false;
+  for_each_visible(path, false, [&](const Child&) { any = true; });
+  return any;
 }
 
-/// The type of each is known, in `type` or in `stat`.
-std::vector<LocalTree::Child> LocalTree::visible_children(const std::string& path, bool with_stats) const {
+template <typename F>
+void LocalTree::for_each_visible(const std::string& path, bool with_stats, const F& f) const {
   Directory& directory = this->directory(path);
   make_listed(directory, path, with_stats);
   std::vector<Child> children;
   {
     std::lock_guard lock(directory.mutex);
+    // Where nothing is ignored nobody else need be asked.
+    const auto known = [&](const Child& child) { return child.stat || (!with_stats && child.type); };
+    if (!filtered_ && std::ranges::all_of(directory.children, known)) {
+      for (Child& child : directory.children) {
+        if (!child.stat || *child.stat) f(child);
+      }
+      return;
+    }
     children = directory.children;
   }
-  std::erase_if(children, [&](Child& child) {
-    if (child.visible && !*child.visible) return true;
+  for (Child& child : children) {
+    if (child.visible && !*child.visible) continue;
     const std::string below = join(path, child.name);
     if (!child.stat && (with_stats || !child.type)) child.stat = stat(below);
-    if (child.stat && !*child.stat) return true;
-    return !visible(below, child.stat ? (*child.stat)->type : *child.type);
-  });
-  return children;
+    if (child.stat && !*child.stat) continue;
+    if (visible(below, child.stat ? (*child.stat)->type : *child.type)) f(child);
+  }
 }
 
-oci::LayerEntry LocalTree::entry(const std::string& path, const util::FileStat& stat) const {
+oci::LayerEntry LocalTree::entry(const std::string& path, const Child& child) const {
+  const util::FileStat& stat = **child.stat;
   oci::LayerEntry entry;
   entry.path = path;
   entry.type = stat.type == FileType::socket ? FileType::regular : stat.type;
@@ -223,29 +259,17 @@ oci::LayerEntry LocalTree::entry(const std::string& path, const util::FileStat& 
   entry.mtime = stat.mtime;
   if (stat.type == FileType::regular) {
     entry.size = stat.size;
+    entry.content = child.digest;
     if (stat.link_count > 1) entry.hard_link = other_name(path, stat);
   }
   if (stat.type == FileType::char_device || stat.type == FileType::block_device) {
     entry.device_major = stat.rdev_major;
     entry.device_minor = stat.rdev_minor;
   }
-  if (stat.type == FileType::symlink) entry.link_target = link_target(path);
-  return entry;
-}
-
-std::string LocalTree::link_target(const std::string& path) const {
-  Directory& parent = directory(parent_of(path));
-  const std::string name = base_of(path);
-  {
-    std::lock_guard lock(parent.mutex);
-    const Child* child = find_child(parent, name);
-    if (child != nullptr && !child->link_target.empty()) return child->link_target;
+  if (stat.type == FileType::symlink) {
+    entry.link_target = child.link_target.empty() ? util::read_link_at(root_.get(), path) : child.link_target;
   }
-  std::string target = util::read_link_at(root_.get(), path);
-  std::lock_guard lock(parent.mutex);
-  Child& child = make_child(parent, name);
-  if (child.link_target.empty()) child.link_target = std::move(target);
-  return child.link_target;
+  return entry;
 }
 
 /// The name by which the names of one file are recognised; empty for that one itself.
@@ -255,10 +279,24 @@ std::string LocalTree::other_name(const std::string& path, const util::FileStat&
   return first == path ? std::string() : first;
 }
 
+/// What is known of a path that is there; the first target that was seen of a link is the one.
+LocalTree::Child LocalTree::child(const std::string& path) const {
+  Child child;
+  child.stat = stat(path);
+  if (path.empty()) return child;
+  Directory& parent = directory(parent_of(path));
+  const bool is_link = (*child.stat)->type == FileType::symlink;
+  std::lock_guard lock(parent.mutex);
+  Child& known = make_child(parent, base_of(path));
+  if (is_link && known.link_target.empty()) known.link_target = util::read_link_at(root_.get(), path);
+  child = known;
+  return child;
+}
+
 std::optional<oci::LayerEntry> LocalTree::find(const std::string& path) const {
-  Stat found = stat(path);
+  const Stat found = stat(path);
   if (!found || !visible(path, found->type)) return std::nullopt;
-  return entry(path, *found);
+  return entry(path, child(path));
 }
 
 std::vector<std::string> LocalTree::list(const std::string& path) const {
@@ -267,15 +305,13 @@ std::vector<std::string> LocalTree::list(const std::string& path) const {
     throw util::Error(fmt::format("read directory `{}` in `{}`: not a directory", path, name_));
   }
   std::vector<std::string> names;
-  for (Child& child : visible_children(path, false)) names.push_back(std::move(child.name));
+  for_each_visible(path, false, [&](const Child& child) { names.push_back(child.name); });
   return names;
 }
 
 std::vector<oci::LayerEntry> LocalTree::entries(const std::string& path) const {
   std::vector<oci::LayerEntry> entries;
-  const std::vector<Child> children = visible_children(path, true);
-  entries.reserve(children.size());
-  for (const Child& child : children) entries.push_back(entry(join(path, child.name), **child.stat));
+  for_each_visible(path, true, [&](const Child& child) { entries.push_back(entry(join(path, child.name), child)); });
   return entries;
 }
 
@@ -290,11 +326,11 @@ void LocalTree::prefetch(const std::string& path,
   while (!level.empty()) {
     std::vector<std::vector<std::string>> below(level.size());
     util::parallel_for(level.size(), 0, [&](std::size_t i) {
-      for (const Child& child : visible_children(level[i], true)) {
-        if ((*child.stat)->type != FileType::directory) continue;
+      for_each_visible(level[i], true, [&](const Child& child) {
+        if ((*child.stat)->type != FileType::directory) return;
         std::string name = join(level[i], child.name);
         if (!skip(name)) below[i].push_back(std::move(name));
-      }
+      });
     });
     level.clear();
     for (std::vector<std::string>& names : below) std::ranges::move(names, std::back_inserter(level));
@@ -302,7 +338,7 @@ void LocalTree::prefetch(const std::string& path,
 }
 
 std::unique_ptr<util::Reader> LocalTree::open(const std::string& path) const {
-  Stat found = stat(path);
+  const Stat found = stat(path);
   if (!found || !visible(path, found->type)) {
     throw util::Error(fmt::format("read `{}` in `{}`: no such file or directory", path, name_));
   }
@@ -318,10 +354,10 @@ std::unique_ptr<util::Reader> LocalTree::open(const std::string& path) const {
   const Child* child = find_child(parent, base_of(path));
   if (child != nullptr && child->trusted)
     return std::make_unique<UnchangedReader>(std::move(fd), path, *found, child->digest);
-  return std::make_unique<util::FdReader>(std::move(fd));
+  return std::make_unique<UnhashedReader>(*this, std::move(fd), path, *found);
 }
 
-util::Digest LocalTree::content_digest(const std::string& path) const {
+std::optional<util::Digest> LocalTree::known_digest(const std::string& path) const {
   Directory& parent = directory(parent_of(path));
   const std::string name = base_of(path);
   Stat found;
@@ -332,28 +368,42 @@ util::Digest LocalTree::content_digest(const std::string& path) const {
     if (child != nullptr && child->stat) found = *child->stat;
   }
   if (!found) found = stat(path);
-  std::optional<util::Digest> digest;
-  if (found && found->type == FileType::regular && visible(path, found->type)) digest = stats_->find(path, *found);
-  bool trusted = digest.has_value();
-  if (!digest) digest = hash(path, trusted);
+  if (!found || found->type != FileType::regular || !visible(path, found->type)) return std::nullopt;
+  const std::optional<util::Digest> digest = stats_->find(path, *found);
+  if (!digest) return std::nullopt;
   std::lock_guard lock(parent.mutex);
   Child& child = make_child(parent, name);
   child.digest = *digest;
-  child.trusted = trusted;
-  return *digest;
+  child.trusted = true;
+  return digest;
 }
 
-util::Digest LocalTree::hash(const std::string& path, bool& trusted) const {
+util::Digest LocalTree::content_digest(const std::string& path) const {
+  if (std::optional<util::Digest> known = known_digest(path)) return *known;
+  return hash(path);
+}
+
+util::Digest LocalTree::hash(const std::string& path) const {
   util::Sha256 hash;
   std::unique_ptr<util::Reader> reader = open(path);
   thread_local std::vector<std::byte> buffer(128 << 10);
   while (std::size_t count = reader->read(buffer)) hash.update(util::Bytes(buffer).first(count));
-  util::Digest digest = hash.finish();
-  // Remembered only if the file is still the one that was looked at: it may be changing right now.
-  Stat before = stat(path);
-  Stat after = util::find_stat_at(root_.get(), path);
-  if (before && after && after->type == FileType::regular && same_file(*before, *after))
-    trusted = stats_->put(path, *after, digest);
+  const Stat before = stat(path);
+  const Stat after = util::find_stat_at(root_.get(), path);
+  const bool same = before && after && after->type == FileType::regular && same_file(*before, *after);
+  return remember(path, before ? *before : util::FileStat(), hash.finish(), same);
+}
+
+util::Digest LocalTree::remember(const std::string& path, const util::FileStat& stat, const util::Digest& digest,
+                                 bool same) const {
+  const bool trusted = same && stats_->put(path, stat, digest);
+  Directory& parent = directory(parent_of(path));
+  std::lock_guard lock(parent.mutex);
+  Child& child = make_child(parent, base_of(path));
+  // Of several that read at the same time the first counts.
+  if (child.digest) return child.digest;
+  child.digest = digest;
+  child.trusted = trusted;
   return digest;
 }
 

@@ -40,10 +40,12 @@ class LocalTree final : public cache::Tree {
                 const std::function<bool(const std::string& directory)>& skip) const override;
   std::unique_ptr<util::Reader> open(const std::string& path) const override;
   util::Digest content_digest(const std::string& path) const override;
+  std::optional<util::Digest> known_digest(const std::string& path) const override;
   std::string place() const override { return "directory `" + name_ + "`"; }
   std::optional<std::string> hidden_by(const std::string& path) const override;
 
  private:
+  class UnhashedReader;
   using Stat = std::optional<util::FileStat>;
   /// What is known of one name in a directory; members are filled when they are needed.
   struct Child {
@@ -71,11 +73,16 @@ class LocalTree final : public cache::Tree {
   bool visible(const std::string& path, util::FileType type) const;
   bool compute_visible(const std::string& path, util::FileType type) const;
   bool anything_visible_below(const std::string& path) const;
-  std::vector<Child> visible_children(const std::string& path, bool with_stats) const;
-  oci::LayerEntry entry(const std::string& path, const util::FileStat& stat) const;
-  std::string link_target(const std::string& path) const;
+  /// Calls `f(child)` for each that is visible; its stat is known, or with `with_stats` false at least its type.
+  template <typename F>
+  void for_each_visible(const std::string& path, bool with_stats, const F& f) const;
+  oci::LayerEntry entry(const std::string& path, const Child& child) const;
+  Child child(const std::string& path) const;
   util::Fd open_path(const std::string& path, int flags) const;
-  util::Digest hash(const std::string& path, bool& trusted) const;
+  util::Digest hash(const std::string& path) const;
+  /// Notes the digest of what was read of a file; it counts for the life of the tree. Later builds are told of it only
+  /// if the file is still the one that was looked at (`same`).
+  util::Digest remember(const std::string& path, const util::FileStat& stat, const util::Digest& digest, bool same) const;
   std::string other_name(const std::string& path, const util::FileStat& stat) const;
 
   std::string name_;

@@ -68,6 +68,14 @@ std::string_view Digest::hex() const noexcept {
 
 struct Sha256::State {
   SHA256_CTX context;
+  // Keys are made of many short fields, each of which would cost a call that is prepared for long data.
+  std::array<std::byte, 1024> pending;
+  std::size_t size = 0;
+
+  void flush() {
+    SHA256_Update(&context, pending.data(), size);
+    size = 0;
+  }
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {
@@ -80,7 +88,14 @@ Sha256::~Sha256() = default;
 
 void Sha256::update(std::span<const std::byte> data) {
   CHECK(state_ != nullptr);
-  SHA256_Update(&state_->context, data.data(), data.size());
+  State& state = *state_;
+  if (state.size + data.size() > state.pending.size()) state.flush();
+  if (data.size() > state.pending.size()) {
+    SHA256_Update(&state.context, data.data(), data.size());
+    return;
+  }
+  std::copy(data.begin(), data.end(), state.pending.begin() + static_cast<std::ptrdiff_t>(state.size));
+  state.size += data.size();
 }
 
 void Sha256::update(std::string_view data) {
@@ -90,6 +105,7 @@ void Sha256::update(std::string_view data) {
 Digest Sha256::finish() {
   CHECK(state_ != nullptr);
   std::array<unsigned char, SHA256_DIGEST_LENGTH> raw;
+  state_->flush();
   SHA256_Final(raw.data(), &state_->context);
   state_.reset();
   constexpr std::string_view kHex = "0123456789abcdef";

@@ -135,8 +135,8 @@ class Copier {
       entry.gid = owner_->gid;
     }
     if (mode_ && entry.type != util::FileType::symlink) entry.mode = mode_->apply(entry.mode, entry.is_directory());
-    // Known since the key was made; a layer whose digests are all known need not be read to be recognised.
-    if (entry.is_file() && entry.content.empty()) entry.content = source_->content_digest(from.path);
+    // A layer whose digests are all known need not be read to be recognised; what is unknown is hashed when it is read.
+    if (entry.is_file() && entry.content.empty()) entry.content = source_->known_digest(from.path).value_or(util::Digest());
     plan_.put(std::move(entry), from.is_file() ? content_of(from) : nullptr);
   }
 

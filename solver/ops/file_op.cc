@@ -14,6 +14,7 @@ namespace ops {
 solver::CacheMap FileOp::cache_map(solver::OpContext&) {
   solver::CacheMap map;
   map.op_digest = llb::op_digest(vertex_->op());
+  map.reads_once = true;
   map.summary.parts.emplace_back("instruction", vertex_->meta().instruction);
   std::map<std::size_t, std::vector<cache::PathSelection>> selections;
   for (const llb::FileAction& action : op_.actions) {
@@ -48,7 +49,7 @@ solver::Result FileOp::exec(std::span<const solver::Result> inputs, solver::OpCo
 
   const auto open = [&](const oci::LayerEntry& entry) { return plan.open(entry.path); };
   solver::Result result = below;
-  result.layers.push_back(commit_layer(services_, *vertex_, context, plan.changes(), open));
+  result.layers.push_back(commit_layer(services_, *vertex_, context, plan.take_changes(), open));
   return result;
 }
 

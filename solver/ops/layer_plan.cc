@@ -33,8 +33,14 @@ bool LayerPlan::compute_base_shows(const std::string& path) const {
   return true;
 }
 
+/// Trees are copied in order: mostly what is looked for comes behind all there is.
+LayerPlan::Nodes::const_iterator LayerPlan::find_node(const std::string& path) const {
+  if (nodes_.empty() || oci::path_less(nodes_.rbegin()->first, path)) return nodes_.end();
+  return nodes_.find(path);
+}
+
 std::optional<oci::LayerEntry> LayerPlan::find(const std::string& path) const {
-  if (const auto node = nodes_.find(path); node != nodes_.end()) {
+  if (const auto node = find_node(path); node != nodes_.end()) {
     if (node->second.entry.kind == Kind::whiteout) return std::nullopt;
     return node->second.entry;
   }
@@ -111,7 +117,7 @@ void LayerPlan::put(oci::LayerEntry entry, FileContentRef content) {
   entry.kind = Kind::node;
   entry.hard_link.clear();
   if (entry.is_directory()) {
-    const auto before = nodes_.find(path);
+    const auto before = find_node(path);
     if (before != nodes_.end()) {
       CHECK(before->second.entry.kind == Kind::whiteout || before->second.entry.is_directory());
       // A directory that was removed and comes back must not show what the base has in it.
@@ -120,7 +126,7 @@ void LayerPlan::put(oci::LayerEntry entry, FileContentRef content) {
   }
   // A file hides nothing of the base but what is below it, and nobody asks for that.
   if (entry.is_directory()) asked_directory_ = "/";
-  nodes_[path] = Node{std::move(entry), std::move(content), Origin::placed};
+  nodes_.insert_or_assign(nodes_.end(), path, Node{std::move(entry), std::move(content), Origin::placed});
 }
 
 void LayerPlan::make_directories(const std::string& path, const oci::LayerEntry& like, DirectoryTime time) {
@@ -208,13 +214,13 @@ std::map<std::string, util::Nanoseconds> LayerPlan::directory_times() const {
   return newest;
 }
 
-std::vector<oci::LayerEntry> LayerPlan::changes() const {
+std::vector<oci::LayerEntry> LayerPlan::take_changes() {
   std::vector<oci::LayerEntry> entries;
   entries.reserve(nodes_.size());
   const std::map<std::string, util::Nanoseconds> times = directory_times();
   std::map<const FileContent*, const std::string*> first_names;
-  for (const auto& [path, node] : nodes_) {
-    entries.push_back(node.entry);
+  for (auto& [path, node] : nodes_) {
+    entries.push_back(std::move(node.entry));
     const auto time = node.origin == Origin::placed ? times.end() : times.find(path);
     if (node.origin != Origin::placed && time != times.end()) entries.back().mtime = time->second;
     if (node.content.use_count() <= 1) continue;

@@ -54,7 +54,9 @@ class LayerPlan final : public cache::Tree {
 
   /// The layer: sorted, hard links named. A directory of the base into which something was put has the time of the
   /// newest of it.
-  std::vector<oci::LayerEntry> changes() const;
+  std::vector<oci::LayerEntry> changes() const { return LayerPlan(*this).take_changes(); }
+  /// The same, once: afterwards only `open` may be called.
+  std::vector<oci::LayerEntry> take_changes();
 
  private:
   struct Node {
@@ -68,6 +70,7 @@ class LayerPlan final : public cache::Tree {
     bool operator()(const std::string& a, const std::string& b) const { return oci::path_less(a, b); }
   };
   using Nodes = std::map<std::string, Node, PathOrder>;
+  Nodes::const_iterator find_node(const std::string& path) const;
   std::map<std::string, util::Nanoseconds> directory_times() const;
   /// Whether the base still shows at `path`, as far as the directories above it are concerned.
   bool base_shows(const std::string& path) const;

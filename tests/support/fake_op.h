@@ -47,6 +47,7 @@ class Gate {
 struct FakeBehaviour {
   std::string key;  ///< of the op; empty = the vertex's name
   bool cacheable = true;
+  bool reads_once = false;
   std::string selector;  ///< of every input
   /// Content digest of input `i`, for those that have a function here.
   std::map<std::size_t, std::function<util::Digest(const solver::Result&)>> contents;
@@ -129,6 +130,7 @@ inline solver::CacheMap FakeOps::Op::cache_map(solver::OpContext&) {
   solver::CacheMap map;
   map.op_digest = util::sha256_of(behaviour.key);
   map.cacheable = behaviour.cacheable;
+  map.reads_once = behaviour.reads_once;
   map.summary = behaviour.summary;
   for (std::size_t i = 0; i < ops_.input_counts_.at(name_); ++i) {
     solver::CacheDep dep;

@@ -132,6 +132,58 @@ TEST_CASE("an input without chain id counts by content in the chain key") {
   CHECK(execs_with("2") == 1);
 }
 
+TEST_CASE("a step that was never built runs before its context is read for the key; later builds read first") {
+  cache::MemoryResultIndex index;
+  const auto build_with = [&](const std::string& content, bool ignore_cache = false) {
+    Build build(index);
+    std::string order;
+    build.ops["context"].cacheable = false;
+    build.ops["context"].run = [](std::span<const Result>, solver::OpContext&) {
+      return Result{{}, std::make_shared<cache::MemoryTree>()};
+    };
+    build.ops["copy"].reads_once = true;
+    build.ops["copy"].contents[0] = [&](const Result&) {
+      order += "key ";
+      return util::sha256_of(content);
+    };
+    build.ops["copy"].run = [&](std::span<const Result>, solver::OpContext&) {
+      order += "run ";
+      return test::FakeOps::layer(content);
+    };
+    build.run(build.ops.vertex("copy", {build.ops.vertex("context")}, ignore_cache));
+    return order;
+  };
+  CHECK(build_with("1") == "run key ");
+  CHECK(build_with("1") == "key ");
+  CHECK(build_with("2") == "key run ");
+  CHECK(build_with("2", true) == "run key ");
+  CHECK(build_with("1") == "key ");
+}
+
+TEST_CASE("of two that build the same for the first time one runs, and the other takes its result") {
+  cache::MemoryResultIndex index;
+  std::atomic<int> runs = 0;
+  const auto build_it = [&] {
+    Build build(index);
+    build.ops["context"].cacheable = false;
+    build.ops["context"].run = [](std::span<const Result>, solver::OpContext&) {
+      return Result{{}, std::make_shared<cache::MemoryTree>()};
+    };
+    build.ops["copy"].reads_once = true;
+    build.ops["copy"].contents[0] = [](const Result&) { return util::sha256_of("same"); };
+    build.ops["copy"].run = [&](std::span<const Result>, solver::OpContext&) {
+      ++runs;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      return test::FakeOps::layer("x");
+    };
+    build.run(build.ops.vertex("copy", {build.ops.vertex("context")}));
+  };
+  std::thread other(build_it);
+  build_it();
+  other.join();
+  CHECK(runs == 1);
+}
+
 TEST_CASE("what is not cacheable runs every time") {
   cache::MemoryResultIndex index;
   for (int i = 0; i < 2; ++i) {

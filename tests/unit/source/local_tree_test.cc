@@ -45,6 +45,47 @@ void age(const std::filesystem::path& file) {
 
 }  // namespace
 
+TEST_CASE("who reads a file first may tell its digest, and it is not read again") {
+  test::TestDir directory;
+  directory.write("tree/old", "hello");
+  directory.write("tree/new", "hello");
+  age(directory / "tree/old");
+  const auto stats = std::make_shared<cache::StatCache>(directory / "stats", directory / "tree");
+  for (const bool later : {false, true}) {
+    if (later) std::this_thread::sleep_for(std::chrono::milliseconds(2100));  // ctime must be old, too
+    const LocalTree tree(directory / "tree", {}, stats);
+    for (const std::string name : {"old", "new"}) {
+      CHECK_FALSE(tree.known_digest(name));
+      const auto reader = tree.open(name);
+      auto* learning = dynamic_cast<cache::LearningReader*>(reader.get());
+      REQUIRE(learning != nullptr);
+      util::read_all(*reader);
+      const std::int64_t read = util::counter("context.files_read").value();
+      learning->learn(util::sha256_of("hello"));
+      CHECK(tree.known_digest(name) == util::sha256_of("hello"));
+      CHECK(tree.content_digest(name) == util::sha256_of("hello"));
+      CHECK(tree.find(name)->content == util::sha256_of("hello"));
+      CHECK(util::counter("context.files_read").value() == read);
+      // Without racing the clock its digest is good for later builds too.
+      CHECK(stats->find(name, util::stat_at(AT_FDCWD, directory / "tree" / name)).has_value() == later);
+    }
+  }
+}
+
+TEST_CASE("a file that changed while it was read is not remembered for later builds") {
+  test::TestDir directory;
+  directory.write("tree/file", "hello");
+  std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+  const auto stats = std::make_shared<cache::StatCache>(directory / "stats", directory / "tree");
+  const LocalTree tree(directory / "tree", {}, stats);
+  const auto reader = tree.open("file");
+  util::read_all(*reader);
+  age(directory / "tree/file");
+  dynamic_cast<cache::LearningReader&>(*reader).learn(util::sha256_of("hello"));
+  CHECK(tree.content_digest("file") == util::sha256_of("hello"));
+  CHECK_FALSE(stats->find("file", util::stat_at(AT_FDCWD, directory / "tree/file")));
+}
+
 TEST_CASE("entries are shown with owner 0:0, their modes and their times") {
   test::TestDir directory;
   directory.write("tree/dir/file", "hello");

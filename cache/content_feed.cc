@@ -1,0 +1,126 @@
+#include "cache/content_feed.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cache/layer_store_state.h"
+#include "util/check.h"
+
+namespace cache {
+namespace {
+
+constexpr std::size_t kBlockSize = std::size_t{512} << 10;
+constexpr std::size_t kBlocks = 4;
+
+}  // namespace
+
+/// The file that is being taken.
+class ContentFeed::Current final : public util::Reader {
+ public:
+  explicit Current(ContentFeed& feed) : feed_(feed) {}
+  void start() { ended_ = false; }
+  std::size_t read(std::span<std::byte> buffer) override {
+    while (!ended_) {
+      if (feed_.piece_ == feed_.block_.pieces.size() && !feed_.take_block()) break;
+      Piece& piece = feed_.block_.pieces[feed_.piece_];
+      const std::size_t count = std::min(buffer.size(), piece.size);
+      std::copy_n(feed_.block_.bytes.begin() + static_cast<std::ptrdiff_t>(feed_.position_), count, buffer.begin());
+      feed_.position_ += count;
+      piece.size -= count;
+      if (piece.size == 0) {
+        ended_ = piece.last;
+        if (ended_) feed_.digest_ = std::move(piece.digest);
+        ++feed_.piece_;
+      }
+      if (count > 0) return count;
+    }
+    return 0;
+  }
+
+ private:
+  ContentFeed& feed_;
+  bool ended_ = true;
+};
+
+ContentFeed::ContentFeed(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open, std::stop_token stop)
+    : current_(std::make_unique<Current>(*this)),
+      thread_([this, &entries, &open, stop = std::move(stop)] { run(entries, open, stop); }) {}
+
+ContentFeed::~ContentFeed() {
+  {
+    std::lock_guard lock(mutex_);
+    abandoned_ = true;
+  }
+  emptied_.notify_all();
+}
+
+util::Reader& ContentFeed::next() {
+  current_->start();
+  return *current_;
+}
+
+void ContentFeed::run(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open,
+                      const std::stop_token& stop) {
+  std::exception_ptr failure;
+  Block block;
+  try {
+    for (const oci::LayerEntry& entry : entries) {
+      if (!entry.is_file() || !entry.hard_link.empty()) continue;
+      CheckedReader reader(open(entry), entry, stop);
+      block.bytes.resize(kBlockSize);
+      block.pieces.emplace_back();
+      while (const std::size_t count = reader.read(std::span(block.bytes).subspan(block.used))) {
+        block.pieces.back().size += count;
+        block.used += count;
+        if (block.used < kBlockSize) continue;
+        if (!hand_over(block)) return;
+        block.bytes.resize(kBlockSize);
+        block.pieces.emplace_back();
+      }
+      block.pieces.back().digest = reader.finish();
+      block.pieces.back().last = true;
+    }
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  // The files before the one that failed, too.
+  if (!block.pieces.empty()) hand_over(block);
+  std::lock_guard lock(mutex_);
+  failure_ = failure;
+  ended_ = true;
+  filled_.notify_one();
+}
+
+/// False if nobody wants any more.
+bool ContentFeed::hand_over(Block& block) {
+  std::unique_lock lock(mutex_);
+  emptied_.wait(lock, [&] { return abandoned_ || blocks_.size() < kBlocks; });
+  if (abandoned_) return false;
+  blocks_.push_back(std::move(block));
+  block = Block();
+  if (!spare_.empty()) {
+    block = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  filled_.notify_one();
+  return true;
+}
+
+bool ContentFeed::take_block() {
+  std::unique_lock lock(mutex_);
+  filled_.wait(lock, [&] { return !blocks_.empty() || ended_; });
+  if (blocks_.empty()) {
+    if (failure_) std::rethrow_exception(failure_);
+    return false;
+  }
+  block_.pieces.clear();
+  block_.used = 0;
+  spare_.push_back(std::move(block_));
+  block_ = std::move(blocks_.front());
+  blocks_.pop_front();
+  emptied_.notify_one();
+  piece_ = position_ = 0;
+  return true;
+}
+
+}  // namespace cache

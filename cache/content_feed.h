@@ -1,0 +1,67 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "cache/layer_store.h"
+#include "oci/layer.h"
+#include "util/digest.h"
+#include "util/stream.h"
+
+namespace cache {
+
+/// Reads and hashes the regular files of a listing in order, on a thread of its own and a few megabytes ahead of who
+/// writes them into an archive.
+class ContentFeed {
+ public:
+  /// `entries` and `open` are borrowed, and not changed but for `content` of entries that were taken.
+  ContentFeed(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open, std::stop_token stop);
+  ~ContentFeed();
+  /// The bytes of the next file. Read it to its end, then ask for `digest`. Rethrows what opening or reading threw.
+  util::Reader& next();
+  /// The digest of that file.
+  const util::Digest& digest() const { return digest_; }
+
+ private:
+  /// A part of one or of several files.
+  struct Piece {
+    std::size_t size = 0;
+    bool last = false;
+    util::Digest digest;  ///< with the last one
+  };
+  struct Block {
+    std::vector<std::byte> bytes;
+    std::size_t used = 0;
+    std::vector<Piece> pieces;
+  };
+  class Current;
+
+  void run(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open, const std::stop_token& stop);
+  bool hand_over(Block& block);
+  bool take_block();
+
+  std::mutex mutex_;  // of what follows; two condition variables wait on it
+  std::condition_variable filled_;
+  std::condition_variable emptied_;
+  std::deque<Block> blocks_;
+  std::vector<Block> spare_;
+  std::exception_ptr failure_;
+  bool ended_ = false;
+  bool abandoned_ = false;
+
+  // Of the taking side.
+  Block block_;
+  std::size_t piece_ = 0, position_ = 0;
+  util::Digest digest_;
+  std::unique_ptr<Current> current_;
+  std::jthread thread_;
+};
+
+}  // namespace cache
