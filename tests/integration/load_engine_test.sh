@@ -69,6 +69,46 @@ kill $ENGINE_PID; wait $ENGINE_PID 2>/dev/null || true
 trap - EXIT
 unset DOCKER_HOST
 
+# Over tcp with TLS: both sides show certificates, from where docker's client looks for them.
+certificates=$WORK/certificates
+mkdir "$certificates" "$WORK/tls"
+cd "$certificates"
+certificate() { # NAME SUBJECT_ALTERNATIVE
+  openssl req -newkey rsa:2048 -nodes -subj "/CN=$1" -keyout "$1-key.pem" -out request.pem 2> /dev/null
+  openssl x509 -req -in request.pem -days 2 -CA ca.pem -CAkey ca-key.pem -CAcreateserial -extfile <(echo "subjectAltName=$2") -out "$1.pem" 2> /dev/null
+}
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=engine test" -keyout ca-key.pem -out ca.pem 2> /dev/null
+certificate server IP:127.0.0.1
+certificate client DNS:client
+mkdir client unknown; cp ca.pem client; cp client.pem client/cert.pem; cp client-key.pem client/key.pem; cp ca.pem unknown
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+python3 "$SOURCE_ROOT/tests/support/fake_engine.py" "$port" "$WORK/tls" "$certificates" & ENGINE_PID=$!
+trap 'kill $ENGINE_PID 2>/dev/null' EXIT
+for _ in $(seq 50); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break; sleep 0.1; done
+cd "$WORK/app"
+export DOCKER_HOST=tcp://127.0.0.1:$port DOCKER_TLS_VERIFY=1
+DOCKER_CERT_PATH=$certificates/client build --load -t me/app:tls .
+check_contains "$WORK/log" "loading into the engine at tcp://127.0.0.1:$port"
+"$BUILDER" save me/app:tls | cmp - "$WORK/tls/loaded.tar" || fail "what was sent by TLS is not what save writes"
+rm "$WORK/tls/loaded.tar"
+DOCKER_CONFIG=$certificates/client build --load -t me/app:tls .
+[ -e "$WORK/tls/loaded.tar" ] || fail "certificates beside config.json were not used"
+rm "$WORK/tls/loaded.tar"
+mkdir unverified; cp "$certificates"/client/{cert,key}.pem unverified
+DOCKER_CERT_PATH=$PWD/unverified fails 1 --load -t me/app:tls .
+DOCKER_CERT_PATH=$PWD/unverified DOCKER_TLS_VERIFY='' DOCKER_TLS=1 build --load -t me/app:tls .
+[ -e "$WORK/tls/loaded.tar" ] || fail "TLS without a look at the certificate was not tried"
+rm "$WORK/tls/loaded.tar"
+for wrong in "$certificates/unknown" "$WORK"; do  # without a certificate for the engine; without its CA
+  DOCKER_CERT_PATH=$wrong fails 1 --load -t me/app:tls .
+  check_contains "$WORK/log" "the engine at tcp://127.0.0.1:$port"
+done
+env -u DOCKER_TLS_VERIFY DOCKER_CERT_PATH="$certificates/client" "$BUILDER" build -q --load -t me/app:tls . > "$WORK/log" 2>&1 && fail "loaded without TLS"
+[ ! -e "$WORK/tls/loaded.tar" ] || fail "an image got to an engine that should not have let us in"
+kill $ENGINE_PID; wait $ENGINE_PID 2>/dev/null || true
+trap - EXIT
+unset DOCKER_HOST DOCKER_TLS_VERIFY
+
 # podman, by its program and by its service.
 if [ "$(id -u)" = 0 ] && command -v podman >/dev/null && [ ! -e /var/run/docker.sock ] && [ ! -e /run/podman/podman.sock ]; then
   mkdir "$WORK/bin"

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""fake_engine.py SOCKET DIRECTORY: the part of the Docker Engine API that `builder build --load` uses, on a unix socket.
+"""fake_engine.py ADDRESS DIRECTORY [CERTIFICATES]: the part of the Docker Engine API that `builder build --load` uses, on a unix socket (a
+path) or a port of loopback (a number). CERTIFICATES has ca.pem, server.pem, server-key.pem: TLS, with certificates of clients by that CA.
 
 DIRECTORY gets: requests (a line each), loaded.tar (the body of the last load). Images whose ids are lines of the file `known` are
 there. While the file `fail` exists, a load answers as an engine whose disk is full.
@@ -7,9 +8,10 @@ there. While the file `fail` exists, a load answers as an engine whose disk is f
 import http.server
 import os
 import socketserver
+import ssl
 import sys
 
-SOCKET, DIRECTORY = sys.argv[1:3]
+ADDRESS, DIRECTORY = sys.argv[1:3]
 
 
 def path(name):
@@ -63,8 +65,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Server(socketserver.ThreadingUnixStreamServer):
+class Quiet:
     daemon_threads = True
 
+    def handle_error(self, request, client_address):
+        pass  # a client that went away, or was not let in
 
-Server(SOCKET, Handler).serve_forever()
+
+class UnixServer(Quiet, socketserver.ThreadingUnixStreamServer):
+    pass
+
+
+class TcpServer(Quiet, http.server.ThreadingHTTPServer):
+    pass
+
+
+server = TcpServer(('127.0.0.1', int(ADDRESS)), Handler) if ADDRESS.isdigit() else UnixServer(ADDRESS, Handler)
+if len(sys.argv) > 3:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.path.join(sys.argv[3], 'server.pem'), os.path.join(sys.argv[3], 'server-key.pem'))
+    context.load_verify_locations(os.path.join(sys.argv[3], 'ca.pem'))
+    context.verify_mode = ssl.CERT_REQUIRED
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+server.serve_forever()

@@ -26,6 +26,22 @@ bool is_set(const char* variable) {
   return value != nullptr && *value != '\0';
 }
 
+/// Where docker's client keeps ca.pem, cert.pem and key.pem.
+std::filesystem::path certificate_directory() {
+  for (const char* variable : {"DOCKER_CERT_PATH", "DOCKER_CONFIG"}) {
+    if (is_set(variable)) return std::getenv(variable);
+  }
+  return std::filesystem::path(is_set("HOME") ? std::getenv("HOME") : "/") / ".docker";
+}
+
+/// "host" → "host:2376", the engine's port.
+std::string with_port(std::string host, bool tls) {
+  while (host.ends_with('/')) host.pop_back();
+  const std::size_t colon = host.rfind(':');
+  const bool has_port = colon != std::string::npos && host.find(']', colon) == std::string::npos;
+  return has_port ? host : host + (tls ? ":2376" : ":2375");
+}
+
 /// {"message":"…"} of a failed request, or what came instead.
 std::string message_of(const util::HttpResponse& response) {
   const nlohmann::json value = nlohmann::json::parse(response.body, nullptr, false);
@@ -58,13 +74,13 @@ class ApiEngine final : public Engine {
       socket_ = address.substr(kUnix.size());
       base_ = "http://localhost";
     } else if (address.starts_with(kTcp)) {
-      const bool tls = is_set("DOCKER_TLS_VERIFY");
-      base_ = (tls ? "https://" : "http://") + address.substr(kTcp.size());
-      if (tls && is_set("DOCKER_CERT_PATH")) certificates_ = std::getenv("DOCKER_CERT_PATH");
+      verify_ = is_set("DOCKER_TLS_VERIFY");
+      const bool tls = verify_ || is_set("DOCKER_TLS");
+      base_ = (tls ? "https://" : "http://") + with_port(address.substr(kTcp.size()), tls);
+      if (tls) certificates_ = certificate_directory();
     } else {
       throw util::Error(fmt::format("engine at `{}`: unknown kind of address", address), "set DOCKER_HOST to unix://PATH or tcp://HOST:PORT");
     }
-    while (base_.ends_with('/')) base_.pop_back();
   }
 
   std::string name() const override { return "the engine at " + address_; }
@@ -101,9 +117,12 @@ class ApiEngine final : public Engine {
       request.body_size = util::HttpRequest::kUnknownSize;
     }
     if (!certificates_.empty()) {
-      request.ca_file = certificates_ / "ca.pem";
-      request.client_cert = certificates_ / "cert.pem";
-      request.client_key = certificates_ / "key.pem";
+      request.verify_tls = verify_;
+      if (verify_) request.ca_file = certificates_ / "ca.pem";
+      if (std::filesystem::exists(certificates_ / "cert.pem")) {
+        request.client_cert = certificates_ / "cert.pem";
+        request.client_key = certificates_ / "key.pem";
+      }
     }
     const char* doing = body != nullptr ? "load image into" : "speak to";
     return util::with_context(fmt::format("{} {}", doing, name()), [&] { return http_.perform(request, nullptr, stop); });
@@ -117,6 +136,7 @@ class ApiEngine final : public Engine {
   std::string socket_;
   std::string base_;
   std::filesystem::path certificates_;
+  bool verify_ = false;
   util::HttpClient http_{"builder/" BUILDER_VERSION};
 };
 
