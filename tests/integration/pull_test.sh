@@ -54,6 +54,22 @@ check_equal "quiet output" "$host/library/tool:two" "$(cat "$WORK/out")"
 # By digest: exactly that image; one that the repository does not have is refused.
 pull "$host/library/tool@$digest"
 check_contains "$WORK/out" "Status: Image is up to date for $host/library/tool@$digest"
+# Alone it has no tag; with one, that is its name; and with the last tag the digest goes, too.
+(
+  export BUILDER_ROOT=$WORK/by-digest
+  shown() { "$BUILDER" images --digests --format '{{.Repository}} {{.Tag}} {{.Digest}}' "$@"; }
+  pull "$host/library/tool@$digest"
+  check_equal "pulled by digest" "$host/library/tool <none> $digest" "$(shown)"
+  check_equal "found by its repository" "$host/library/tool <none> $digest" "$(shown "$host/library/tool")"
+  grep -qE "^$host/library/tool +<none> " <("$BUILDER" images) || fail "no <none> in the table"
+  "$BUILDER" inspect "$host/library/tool@$digest" | jq -e --arg d "$host/library/tool@$digest" '.[0].RepoDigests == [$d] and .[0].RepoTags != null' > /dev/null ||
+    fail "RepoDigests of an image that was pulled by digest"
+  pull "$host/library/tool"
+  check_equal "pulled by tag as well" "$host/library/tool latest $digest" "$(shown)"
+  "$BUILDER" rmi "$host/library/tool" > "$WORK/out"
+  check_contains "$WORK/out" "Untagged: $host/library/tool@$digest"
+  check_equal "after rmi of the tag" "" "$(shown)"
+)
 pull_fails 1 "$host/library/tool@${digest:0:70}0"
 check_contains "$WORK/log" "not found (no such digest)"
 pull_fails 1 "$host/library/none:1"

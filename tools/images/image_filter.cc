@@ -26,12 +26,14 @@ std::int64_t parse_until(const std::string& text) {
                     "for example 24h, 2024-05-01T12:00:00Z");
 }
 
-/// Repository and tag as people write them: "app", "1".
+/// Repository and tag as people write them: "app", "1"; no tag for a name by digest.
 std::pair<std::string, std::string> familiar_parts(const std::string& name) {
   try {
     oci::Reference reference = oci::Reference::parse(name);
-    const std::string tag = reference.tag, full = reference.familiar();
-    return {full.ends_with(":" + tag) ? full.substr(0, full.size() - tag.size() - 1) : full, tag};
+    const std::string tag = reference.tag;
+    reference.tag.clear();
+    reference.digest = {};
+    return {reference.familiar(), tag};
   } catch (const util::Error&) {
     return {name, ""};
   }

@@ -47,11 +47,19 @@ nlohmann::ordered_json row(const LocalImage& image, const std::string& name, std
           {"VirtualSize", util::human_size(size, 4)}};
 }
 
+/// A name by digest says no more than a tag of the same repository.
+bool is_redundant(const std::string& name, const LocalImage& image) {
+  if (name.find('@') == std::string::npos) return false;
+  const std::string tagged = name.substr(0, name.find('@')) + ":";
+  return std::ranges::any_of(image.names, [&](const std::string& other) { return other.starts_with(tagged); });
+}
+
 std::vector<std::string> shown_names(const LocalImage& image, const ImageFilter& filter) {
   if (image.names.empty()) return {""};
   std::vector<std::string> names;
-  std::ranges::copy_if(image.names, std::back_inserter(names),
-                       [&](const std::string& name) { return filter.accepts_name(name); });
+  std::ranges::copy_if(image.names, std::back_inserter(names), [&](const std::string& name) {
+    return !is_redundant(name, image) && filter.accepts_name(name);
+  });
   return names;
 }
 

@@ -62,8 +62,18 @@ std::vector<util::Digest> blobs_of(const cache::ContentStore& content, const Loc
   return blobs;
 }
 
+/// Nothing else keeps the image: names by digest go with the last tag of their repository.
+bool are_last_names(const LocalImage& image, const std::vector<std::string>& names) {
+  return std::ranges::all_of(image.names, [&](const std::string& name) {
+    const bool by_digest = name.find('@') != std::string::npos;
+    return std::ranges::any_of(names, [&](const std::string& gone) {
+      return name == gone || (by_digest && repository(name) == repository(gone));
+    });
+  });
+}
+
 RemovedImage untag(cache::CacheDir& cache, const ImageView& view, const LocalImage& image, const std::vector<std::string>& names) {
-  if (names.size() == image.names.size()) return remove_image(cache, view, image);
+  if (are_last_names(image, names)) return remove_image(cache, view, image);
   RemovedImage removed;
   for (const std::string& name : names) {
     if (cache.images().untag(oci::Reference::parse(name))) removed.untagged.push_back(familiar(name));
