@@ -80,7 +80,16 @@ def busybox_layer(directory):
         os.symlink('busybox', os.path.join(directory, 'root/bin/sleep'))
 
 
-class Noop(Scenario):
+class Cached(Scenario):
+    """Measured when a first build, which is not, has filled the cache."""
+
+    def prepare(self, subject):
+        if subject is not None and (self.name, subject) not in self.bench.warm:
+            self.bench.run(self.command(subject), subject)
+            self.bench.warm.add((self.name, subject))
+
+
+class Noop(Cached):
     name = 'noop'
     text = 'fully cached, 12 steps, small context'
     goal = {'wall': 0.010}
@@ -93,11 +102,6 @@ class Noop(Scenario):
         self.dockerfile('FROM scratch\nCOPY root/ /\nENV A=b\nWORKDIR /srv\n' + ''.join(f'COPY file{n} /srv/\nRUN echo {n} > /srv/out{n}\n' for n in range(4)) +
                         'EXPOSE 80\nCMD ["/bin/sh"]\n')
 
-    def prepare(self, subject):
-        if subject is not None and subject not in self.bench.warm:
-            self.bench.run(self.command(subject), subject)
-            self.bench.warm.add(subject)
-
     def command(self, subject):
         return subject.build(self.path, tag='bench-noop')
 
@@ -105,18 +109,13 @@ class Noop(Scenario):
         return [shutil.which('busybox'), 'true']
 
 
-class NoopBigContext(Scenario):
+class NoopBigContext(Cached):
     name = 'noop-bigctx'
     text = 'fully cached, COPY . /app of all files'
     goal = {'wall': 0.12}
 
     def setup(self):
         self.context = self.bench.big_context()
-
-    def prepare(self, subject):
-        if subject is not None and (self.name, subject) not in self.bench.warm:
-            self.bench.run(self.command(subject), subject)
-            self.bench.warm.add((self.name, subject))
 
     def command(self, subject):
         return subject.build(self.context, tag='bench-bigctx')
@@ -156,8 +155,11 @@ class BigContextCold(Scenario):
         return subject.build(self.context, output=self.output(subject), compression=self.compression)
 
     def limit(self):
-        tool = {'gzip': 'igzip -1', 'zstd': 'zstd -q -1 -T2 -c'}[self.compression]
-        return f'tar -C {self.context} -c . | {tool} > {self.path}/out' if subjects.installed(tool.split()[0]) else None
+        tool = {'gzip': 'igzip -1 -c', 'zstd': 'zstd -q -1 -T2 -c'}[self.compression]
+        return f'{self.packed_by(tool)} > {self.path}/out' if subjects.installed(tool.split()[0]) else None
+
+    def packed_by(self, tool):
+        return f'tar -C {self.context} -c . | {tool}'
 
 
 class BigContextColdZstd(BigContextCold):
@@ -173,9 +175,8 @@ class BigFile(BigContextCold):
     def setup(self):
         self.context = self.bench.big_file_context()
 
-    def limit(self):
-        tool = {'gzip': 'igzip -1 -c', 'zstd': 'zstd -q -1 -T2 -c'}[self.compression]
-        return f'{tool} {self.context}/data > {self.path}/out' if subjects.installed(tool.split()[0]) else None
+    def packed_by(self, tool):
+        return f'{tool} {self.context}/data'
 
 
 class BigFileZstd(BigFile):

@@ -4,24 +4,11 @@ import shutil
 import subprocess
 
 
-class Builder:
-    name = 'builder'
-    daemons = ()
-
-    def __init__(self, program, work):
-        self.program = os.path.abspath(program)
-        self.work = work
-        self.stores = 0
-        self.forget()
-
-    def forget(self):
-        """A store in which nothing is. The old one stays on disk until the end: deleting much slows down what comes next."""
-        self.stores += 1
-        self.root = os.path.join(self.work, f'builder-store-{self.stores}')
-        self.env = {**os.environ, 'BUILDER_ROOT': self.root}
+class Buildx:
+    """What takes the options of `docker buildx build`, after the words of `build_command`."""
 
     def build(self, context, *, output=None, compression=None, no_cache=False, tag=None, push=False):
-        command = [self.program, 'build', '--progress=plain']
+        command = list(self.build_command)
         if no_cache:
             command.append('--no-cache')
         if tag:
@@ -32,16 +19,35 @@ class Builder:
             command += ['--output', f'type=oci,dest={output}' + (f',compression={compression}' if compression else '')]
         return command + [context]
 
+
+class Builder(Buildx):
+    name = 'builder'
+    daemons = ()
+
+    def __init__(self, program, work):
+        self.program = os.path.abspath(program)
+        self.build_command = [self.program, 'build', '--progress=plain']
+        self.work = work
+        self.stores = 0
+        self.forget()
+
+    def forget(self):
+        """A store in which nothing is. The old one stays on disk until the end: deleting much slows down what comes next."""
+        self.stores += 1
+        self.root = os.path.join(self.work, f'builder-store-{self.stores}')
+        self.env = {**os.environ, 'BUILDER_ROOT': self.root}
+
     def pull(self, reference, context):
         """A step that runs on the image: all its layers are fetched and unpacked."""
         with open(os.path.join(context, 'Dockerfile'), 'w') as file:
             file.write(f'FROM {reference}\nRUN ["/bin/busybox", "true"]\n')
-        return [self.program, 'build', '--progress=plain', '--output=type=cacheonly', context]
+        return [*self.build_command, '--output=type=cacheonly', context]
 
 
-class Docker:
+class Docker(Buildx):
     """The engine of shared/reference/reference.sh, in the folder `reference`, which must be running."""
     name = 'docker'
+    build_command = ['docker', 'buildx', 'build', '--network=host', '--provenance=false', '--progress=plain']
 
     def __init__(self, reference):
         self.env = {**os.environ, 'DOCKER_HOST': f'unix://{reference}/root/run/reference/docker.sock', 'DOCKER_CONFIG': f'{reference}/config'}
@@ -54,18 +60,6 @@ class Docker:
     def forget(self):
         subprocess.run(['docker', 'builder', 'prune', '-af'], env=self.env, check=True, stdout=subprocess.DEVNULL)
         subprocess.run(['docker', 'image', 'prune', '-af'], env=self.env, check=True, stdout=subprocess.DEVNULL)
-
-    def build(self, context, *, output=None, compression=None, no_cache=False, tag=None, push=False):
-        command = ['docker', 'buildx', 'build', '--network=host', '--provenance=false', '--progress=plain']
-        if no_cache:
-            command.append('--no-cache')
-        if tag:
-            command += ['-t', tag]
-        if push:
-            command.append('--push')
-        if output:
-            command += ['--output', f'type=oci,dest={output}' + (f',compression={compression}' if compression else '')]
-        return command + [context]
 
     def pull(self, reference, context):
         return ['docker', 'pull', '-q', reference]
