@@ -9,7 +9,7 @@
 namespace cache {
 namespace {
 
-constexpr std::size_t kBlockSize = std::size_t{512} << 10;
+constexpr std::size_t kBlockSize = std::size_t{256} << 10;
 constexpr std::size_t kBlocks = 4;
 
 }  // namespace

@@ -116,6 +116,8 @@ void delete_layer_rows(sql::Connection& connection, const LayerId& id) {
 struct RecordStore::State {
   explicit State(const std::filesystem::path& file) : connection(file) {
     connection.execute("PRAGMA synchronous = NORMAL");
+    // Who opens the database first reads the whole log: it stays small.
+    connection.execute("PRAGMA wal_autocheckpoint = 100");
     std::int64_t version = schema_version(connection);
     if (version == 0) {
       create_schema(connection, file);

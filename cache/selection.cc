@@ -207,7 +207,9 @@ class Walker {
 std::string join_path(const std::string& directory, const std::string& name) {
   if (directory.empty()) return name;
   if (name.empty()) return directory;
-  return directory + "/" + name;
+  std::string path;
+  path.reserve(directory.size() + 1 + name.size());
+  return path.append(directory).append(1, '/').append(name);
 }
 
 std::string parent_path(const std::string& path) {

@@ -17,8 +17,12 @@ namespace {
 
 using util::FileType;
 
+/// Reserved, since tens of thousands of these are kept.
 std::string join(const std::string& directory, const std::string& name) {
-  return directory.empty() ? name : directory + "/" + name;
+  if (directory.empty()) return name;
+  std::string path;
+  path.reserve(directory.size() + 1 + name.size());
+  return path.append(directory).append(1, '/').append(name);
 }
 
 std::string parent_of(const std::string& path) {
@@ -40,15 +44,36 @@ bool same_file(const util::FileStat& a, const util::FileStat& b) {
   return a.device == b.device && a.inode == b.inode && a.size == b.size && a.mtime == b.mtime && a.ctime == b.ctime;
 }
 
+/// A file as it was when it was looked at: its bytes up to that size. Whether it still is that file is asked at the end.
+class SeenFile {
+ public:
+  SeenFile(util::Fd fd, std::string path, const util::FileStat& stat)
+      : fd_(std::move(fd)), reader_(fd_.get()), path_(std::move(path)), stat_(stat) {}
+  std::size_t read(std::span<std::byte> buffer) {
+    const std::size_t count = reader_.read(buffer.first(std::min<std::uint64_t>(buffer.size(), stat_.size - done_)));
+    done_ += count;
+    return count;
+  }
+  bool unchanged() const { return same_file(util::stat_at(fd_.get(), ""), stat_); }
+  const std::string& path() const { return path_; }
+  const util::FileStat& stat() const { return stat_; }
+
+ private:
+  util::Fd fd_;
+  util::FdReader reader_;
+  std::string path_;
+  util::FileStat stat_;
+  std::uint64_t done_ = 0;
+};
+
 /// A file whose digest is known, as long as it stays what it is.
 class UnchangedReader final : public cache::VouchingReader {
  public:
-  UnchangedReader(util::Fd fd, std::string path, const util::FileStat& stat, util::Digest digest)
-      : fd_(std::move(fd)), reader_(fd_.get()), path_(std::move(path)), stat_(stat), digest_(std::move(digest)) {}
+  UnchangedReader(SeenFile file, util::Digest digest) : file_(std::move(file)), digest_(std::move(digest)) {}
   std::size_t read(std::span<std::byte> buffer) override {
-    const std::size_t count = reader_.read(buffer);
-    if (count == 0 && !buffer.empty() && !same_file(util::stat_at(fd_.get(), ""), stat_)) {
-      throw util::Error(fmt::format("read `/{}`: its content is not what it was before", path_),
+    const std::size_t count = file_.read(buffer);
+    if (count == 0 && !buffer.empty() && !file_.unchanged()) {
+      throw util::Error(fmt::format("read `/{}`: its content is not what it was before", file_.path()),
                         "the file changed while the build read it");
     }
     return count;
@@ -56,10 +81,7 @@ class UnchangedReader final : public cache::VouchingReader {
   const util::Digest& vouched() const override { return digest_; }
 
  private:
-  util::Fd fd_;
-  util::FdReader reader_;
-  std::string path_;
-  util::FileStat stat_;
+  SeenFile file_;
   util::Digest digest_;
 };
 
@@ -69,19 +91,15 @@ class UnchangedReader final : public cache::VouchingReader {
 class LocalTree::UnhashedReader final : public cache::LearningReader {
  public:
   /// `tree` must outlive the reader.
-  UnhashedReader(const LocalTree& tree, util::Fd fd, std::string path, const util::FileStat& stat)
-      : tree_(tree), fd_(std::move(fd)), reader_(fd_.get()), path_(std::move(path)), stat_(stat) {}
-  std::size_t read(std::span<std::byte> buffer) override { return reader_.read(buffer); }
+  UnhashedReader(const LocalTree& tree, SeenFile file) : tree_(tree), file_(std::move(file)) {}
+  std::size_t read(std::span<std::byte> buffer) override { return file_.read(buffer); }
   void learn(const util::Digest& digest) override {
-    tree_.remember(path_, stat_, digest, same_file(util::stat_at(fd_.get(), ""), stat_));
+    tree_.remember(file_.path(), file_.stat(), digest, file_.unchanged());
   }
 
  private:
   const LocalTree& tree_;
-  util::Fd fd_;
-  util::FdReader reader_;
-  std::string path_;
-  util::FileStat stat_;
+  SeenFile file_;
 };
 
 LocalTree::LocalTree(const std::filesystem::path& directory, std::vector<std::string> exclude,
@@ -165,7 +183,9 @@ void LocalTree::make_listed(Directory& directory, const std::string& path, bool 
   const util::Fd fd = open_path(path, O_RDONLY | O_DIRECTORY);
   if (!directory.listed) {
     std::vector<Child> children;
-    for (util::DirEntry& entry : util::list_directory(fd.get())) {
+    std::vector<util::DirEntry> names = util::list_directory(fd.get());
+    children.reserve(names.size());
+    for (util::DirEntry& entry : names) {
       Child* const seen = find_child(directory, entry.name);
       Child& child = children.emplace_back(seen != nullptr ? std::move(*seen) : Child());
       child.name = std::move(entry.name);
@@ -353,8 +373,8 @@ std::unique_ptr<util::Reader> LocalTree::open(const std::string& path) const {
   std::lock_guard lock(parent.mutex);
   const Child* child = find_child(parent, base_of(path));
   if (child != nullptr && child->trusted)
-    return std::make_unique<UnchangedReader>(std::move(fd), path, *found, child->digest);
-  return std::make_unique<UnhashedReader>(*this, std::move(fd), path, *found);
+    return std::make_unique<UnchangedReader>(SeenFile(std::move(fd), path, *found), child->digest);
+  return std::make_unique<UnhashedReader>(*this, SeenFile(std::move(fd), path, *found));
 }
 
 std::optional<util::Digest> LocalTree::known_digest(const std::string& path) const {

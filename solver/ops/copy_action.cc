@@ -114,30 +114,31 @@ class Copier {
 
   void copy_tree(const cache::Match& match, const std::string& destination, bool with_top) {
     std::size_t count = 0;
-    cache::walk(*source_, match, exclude_, [&](const std::string& relative, const oci::LayerEntry& entry) {
+    cache::walk(*source_, match, exclude_, [&](const std::string& relative, oci::LayerEntry& entry) {
       if (++count % 1024 == 0 && stop_.stop_requested()) throw util::Cancelled();
       if (relative.empty() && !with_top) return;
-      place(cache::join_path(destination, relative), entry);
+      place(cache::join_path(destination, relative), std::move(entry));
     });
   }
 
-  void place(const std::string& path, const oci::LayerEntry& from) {
+  void place(std::string path, oci::LayerEntry from) {
     if (from.type == util::FileType::socket) return;
     const std::optional<oci::LayerEntry> existing = plan_.find(path);
     if (existing && existing->is_directory() != from.is_directory()) {
       throw util::Error(from.is_directory() ? "cannot copy a directory onto `/" + path + "`, which is not a directory"
                                             : "cannot replace directory `/" + path + "` with a file");
     }
-    oci::LayerEntry entry = from;
-    entry.path = path;
+    FileContentRef content = from.is_file() ? content_of(from) : nullptr;
+    // A layer whose digests are all known need not be read to be recognised; what is unknown is hashed when it is read.
+    if (from.is_file() && from.content.empty()) from.content = source_->known_digest(from.path).value_or(util::Digest());
+    oci::LayerEntry entry = std::move(from);
+    entry.path = std::move(path);
     if (owner_) {
       entry.uid = owner_->uid;
       entry.gid = owner_->gid;
     }
     if (mode_ && entry.type != util::FileType::symlink) entry.mode = mode_->apply(entry.mode, entry.is_directory());
-    // A layer whose digests are all known need not be read to be recognised; what is unknown is hashed when it is read.
-    if (entry.is_file() && entry.content.empty()) entry.content = source_->known_digest(from.path).value_or(util::Digest());
-    plan_.put(std::move(entry), from.is_file() ? content_of(from) : nullptr);
+    plan_.put(std::move(entry), std::move(content));
   }
 
   /// Names of one file in the source share their content here, so that they become hard links in the layer.
@@ -155,7 +156,10 @@ class Copier {
   std::string inode_name(const oci::LayerEntry& from) const {
     if (from.hard_link.empty()) return from.path;
     const std::optional<oci::LayerEntry> first = source_->find(from.hard_link);
-    const bool same = first && first->is_file() && first->content == from.content && first->size == from.size &&
+    const auto same_content = [&] {
+      return first->content.empty() || from.content.empty() || first->content == from.content;
+    };
+    const bool same = first && first->is_file() && same_content() && first->size == from.size &&
                       first->mtime == from.mtime && first->mode == from.mode && first->uid == from.uid &&
                       first->gid == from.gid;
     return same ? from.hard_link : from.path;

@@ -75,6 +75,8 @@ std::vector<std::string> LayerPlan::list(const std::string& path) const {
 }
 
 std::unique_ptr<util::Reader> LayerPlan::open(const std::string& path) const {
+  const auto taken = std::ranges::lower_bound(taken_, path, PathOrder(), &Taken::first);
+  if (taken != taken_.end() && taken->first == path) return taken->second->open();
   if (const auto node = nodes_.find(path); node != nodes_.end()) {
     if (node->second.content == nullptr) throw util::Error("open `/" + path + "`: not a regular file");
     return node->second.content->open();
@@ -215,17 +217,24 @@ std::map<std::string, util::Nanoseconds> LayerPlan::directory_times() const {
 }
 
 std::vector<oci::LayerEntry> LayerPlan::take_changes() {
+  const std::map<std::string, util::Nanoseconds> times = directory_times();
   std::vector<oci::LayerEntry> entries;
   entries.reserve(nodes_.size());
-  const std::map<std::string, util::Nanoseconds> times = directory_times();
+  taken_.reserve(nodes_.size());
   std::map<const FileContent*, const std::string*> first_names;
-  for (auto& [path, node] : nodes_) {
-    entries.push_back(std::move(node.entry));
-    const auto time = node.origin == Origin::placed ? times.end() : times.find(path);
-    if (node.origin != Origin::placed && time != times.end()) entries.back().mtime = time->second;
-    if (node.content.use_count() <= 1) continue;
-    const auto [first, is_first] = first_names.emplace(node.content.get(), &path);
-    if (!is_first) entries.back().hard_link = *first->second;
+  // Node by node, so that a large layer is not there twice.
+  while (!nodes_.empty()) {
+    auto taken = nodes_.extract(nodes_.begin());
+    Node& node = taken.mapped();
+    oci::LayerEntry& entry = entries.emplace_back(std::move(node.entry));
+    const auto time = node.origin == Origin::placed ? times.end() : times.find(taken.key());
+    if (node.origin != Origin::placed && time != times.end()) entry.mtime = time->second;
+    if (node.content == nullptr) continue;
+    const std::string& path = taken_.emplace_back(std::move(taken.key()), std::move(node.content)).first;
+    const FileContentRef& content = taken_.back().second;
+    if (content.use_count() <= 1 && !first_names.contains(content.get())) continue;
+    const auto [first, is_first] = first_names.emplace(content.get(), &path);
+    if (!is_first) entry.hard_link = *first->second;
   }
   return entries;
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cache/tree.h"
@@ -79,6 +80,8 @@ class LayerPlan final : public cache::Tree {
 
   std::shared_ptr<const cache::Tree> base_;
   Nodes nodes_;
+  using Taken = std::pair<std::string, FileContentRef>;
+  std::vector<Taken> taken_;  ///< the files of a plan whose changes were taken, sorted
   // Files are put directory by directory: what was found out about the last directory is asked for again and again.
   std::string taken_directory_;  ///< it and all above it are nodes; "" = not known of any
   mutable std::string asked_directory_ = "/";

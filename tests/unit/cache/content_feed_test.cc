@@ -33,7 +33,7 @@ struct Files {
 }  // namespace
 
 TEST_CASE("files come in order, whole, with their digests, whatever their size") {
-  constexpr std::size_t kBlock = 512 << 10;
+  constexpr std::size_t kBlock = 256 << 10;
   Files files({0, 1, kBlock - 1, 0, kBlock, kBlock + 1, 3, 5 * kBlock, 0});
   oci::LayerEntry directory;
   directory.path = "d";
