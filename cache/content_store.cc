@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cache/blob_flusher.h"
 #include "cache/damage.h"
 #include "util/error.h"
 #include "util/fd.h"
@@ -84,11 +85,13 @@ class KnownBlobs {
 
 struct BlobWriter::State {
   std::shared_ptr<KnownBlobs> known;
+  std::shared_ptr<BlobFlusher> flusher;
   std::filesystem::path layout;
   std::filesystem::path temporary;
   util::Fd fd;
   std::optional<util::Digest> expected;
   util::Sha256 hash;
+  util::Digest digest;  ///< when it is complete
   std::uint64_t size = 0;
   std::uint64_t flushing = 0;  ///< so many bytes are on their way to the disk
 
@@ -116,8 +119,13 @@ std::uint64_t BlobWriter::size() const {
   return state_->size;
 }
 
+util::Digest BlobWriter::digest() {
+  if (!state_->digest) state_->digest = state_->hash.finish();
+  return state_->digest;
+}
+
 BlobInfo BlobWriter::commit() {
-  BlobInfo info{state_->hash.finish(), state_->size};
+  BlobInfo info{digest(), state_->size};
   if (state_->expected && *state_->expected != info.digest) {
     throw util::Error(fmt::format("store blob `{}`: its content has the digest `{}`", state_->expected->to_string(),
                                   info.digest.to_string()));
@@ -127,7 +135,6 @@ BlobInfo BlobWriter::commit() {
   struct stat existing = {};
   bool have = ::stat(path.c_str(), &existing) == 0 && static_cast<std::uint64_t>(existing.st_size) == info.size;
   if (!have) {
-    if (::fsync(state_->fd.get()) != 0) util::throw_errno(fmt::format("flush blob `{}`", info.digest.to_string()));
     if (::rename(state_->temporary.c_str(), path.c_str()) != 0) {
       util::make_directories(directory);
       if (::rename(state_->temporary.c_str(), path.c_str()) != 0) {
@@ -136,13 +143,14 @@ BlobInfo BlobWriter::commit() {
     }
     state_->temporary.clear();
     if (info.size >= kWorthKnowing) state_->known->add(info.digest, state_->fd.get());
+    state_->flusher->add(std::move(state_->fd), std::move(path));
   }
   state_.reset();
   return info;
 }
 
 ContentStore::ContentStore(std::filesystem::path layout, std::filesystem::path temporary)
-    : layout_(std::move(layout)), temporary_(std::move(temporary)), known_(std::make_shared<KnownBlobs>()) {}
+    : layout_(std::move(layout)), temporary_(std::move(temporary)), known_(std::make_shared<KnownBlobs>()), flusher_(std::make_shared<BlobFlusher>()) {}
 
 bool ContentStore::contains(const util::Digest& digest) const {
   struct stat status = {};
@@ -201,6 +209,7 @@ BlobWriter ContentStore::create(std::optional<util::Digest> expected) const {
   if (fd < 0) util::throw_errno(fmt::format("create a temporary file in `{}`", temporary_.native()));
   auto state = std::make_unique<BlobWriter::State>();
   state->known = known_;
+  state->flusher = flusher_;
   state->layout = layout_;
   state->temporary = pattern;
   state->fd = util::Fd(fd);
@@ -227,6 +236,10 @@ void ContentStore::adopt(const std::filesystem::path& file, const util::Digest& 
   const std::filesystem::path target = path(digest);
   util::make_directories(target.parent_path());
   if (::rename(file.c_str(), target.c_str()) != 0) util::throw_errno(fmt::format("store blob `{}`", digest.to_string()));
+}
+
+void ContentStore::flush() const {
+  flusher_->wait();
 }
 
 void ContentStore::remove(const util::Digest& digest) const {

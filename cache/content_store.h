@@ -18,17 +18,20 @@ struct BlobInfo {
   std::uint64_t size = 0;
 };
 
+class BlobFlusher;
 /// Files of blobs whose content this process knows to be right.
 class KnownBlobs;
 
 /// A blob being written; appears in the store at `commit`, vanishes otherwise.
-class BlobWriter final : public util::Writer {
+class BlobWriter final : public util::DigestWriter {
  public:
   BlobWriter(BlobWriter&&) noexcept;
   ~BlobWriter() override;
   void write(util::Bytes data) override;
+  util::Digest digest() override;
   std::uint64_t size() const;
-  /// Verifies the expected digest if one was given (throws util::Error), makes it durable and visible.
+  /// Verifies the expected digest if one was given (throws util::Error) and makes it visible. It is on the disk when the
+  /// store's `flush` has returned.
   BlobInfo commit();
 
  private:
@@ -39,7 +42,7 @@ class BlobWriter final : public util::Writer {
 };
 
 /// Immutable blobs by digest: the `oci/blobs` directory of the root, a standard OCI image layout. Thread-safe and
-/// shared by processes: a blob is written beside, then renamed.
+/// shared by processes: a blob is written beside, then renamed. Who destroys it waits for the disk, as `flush` does.
 class ContentStore {
  public:
   /// `layout` is the OCI layout directory, `temporary` a directory on the same file system.
@@ -61,6 +64,9 @@ class ContentStore {
   /// Takes over a finished file of the store's file system, whose digest the caller has computed.
   void adopt(const std::filesystem::path& file, const util::Digest& digest) const;
   void remove(const util::Digest& digest) const;
+  /// Waits until all blobs that were committed are on the disk; before something that lasts names them. Throws util::Error
+  /// when the disk did not take one.
+  void flush() const;
 
  private:
   util::Fd open_file(const util::Digest& digest) const;
@@ -68,6 +74,7 @@ class ContentStore {
   std::filesystem::path layout_;
   std::filesystem::path temporary_;
   std::shared_ptr<KnownBlobs> known_;
+  std::shared_ptr<BlobFlusher> flusher_;
 };
 
 }  // namespace cache

@@ -59,10 +59,11 @@ bool take_name(oci::ImageIndex& index, const std::string& name) {
 
 /// Changes index.json under a lock; written only if `change` says that it changed something.
 template <typename F>
-void change_index(const std::filesystem::path& layout, F&& change) {
+void change_index(const std::filesystem::path& layout, const ContentStore& content, F&& change) {
   util::FileLock lock = util::FileLock::acquire(layout / ".index.lock", util::LockMode::exclusive);
   oci::ImageIndex index = read_index(layout);
   if (!change(index)) return;
+  content.flush();
   util::write_file_atomically(layout / "index.json", oci::to_json_text(index));
 }
 
@@ -97,16 +98,16 @@ ImageStore::ImageStore(std::filesystem::path layout, ContentStore& content)
 void ImageStore::tag(const oci::Reference& name, const oci::Descriptor& descriptor) {
   if (name.tag.empty())
     throw util::Error(fmt::format("name an image `{}`: a name with a digest needs a tag", name.to_string()));
-  change_index(layout_, [&](oci::ImageIndex& index) { return set_name(index, full_name(name), descriptor); });
+  change_index(layout_, content_, [&](oci::ImageIndex& index) { return set_name(index, full_name(name), descriptor); });
 }
 
 void ImageStore::name_by_digest(const oci::Reference& repository, const oci::Descriptor& descriptor) {
   const oci::Reference name{repository.domain, repository.repository, {}, descriptor.digest};
-  change_index(layout_, [&](oci::ImageIndex& index) { return set_name(index, full_name(name), descriptor); });
+  change_index(layout_, content_, [&](oci::ImageIndex& index) { return set_name(index, full_name(name), descriptor); });
 }
 
 void ImageStore::add_untagged(const oci::Descriptor& descriptor) {
-  change_index(layout_, [&](oci::ImageIndex& index) {
+  change_index(layout_, content_, [&](oci::ImageIndex& index) {
     if (has_digest(index, descriptor.digest)) return false;
     oci::Descriptor entry = descriptor;
     drop_name(entry);
@@ -131,7 +132,7 @@ std::optional<oci::Descriptor> ImageStore::find(const oci::Reference& name) {
 bool ImageStore::untag(const oci::Reference& name) {
   std::string text = full_name(name);
   bool existed = false;
-  change_index(layout_, [&](oci::ImageIndex& index) {
+  change_index(layout_, content_, [&](oci::ImageIndex& index) {
     existed = take_name(index, text);
     return existed;
   });
@@ -140,7 +141,7 @@ bool ImageStore::untag(const oci::Reference& name) {
 
 bool ImageStore::remove(const util::Digest& digest) {
   bool existed = false;
-  change_index(layout_, [&](oci::ImageIndex& index) {
+  change_index(layout_, content_, [&](oci::ImageIndex& index) {
     existed = std::erase_if(index.manifests, [&](const oci::Descriptor& entry) { return entry.digest == digest; }) > 0;
     return existed;
   });

@@ -50,11 +50,11 @@ RegistryRequest manifest_request(const RegistryLocation& location, const Referen
   throw error;
 }
 
-/// Passes a blob on, while it hashes, counts and reports it. Survives several tries: after a cut it may be told to drop
+/// Passes a blob on, while it counts and reports it. Survives several tries: after a cut it may be told to drop
 /// what it has seen already.
 class BlobSink final : public util::Writer {
  public:
-  BlobSink(const Descriptor& blob, util::Writer& next, const TransferProgress& progress)
+  BlobSink(const Descriptor& blob, util::DigestWriter& next, const TransferProgress& progress)
       : blob_(blob), next_(next), progress_(progress) {}
 
   void write(util::Bytes data) override {
@@ -64,7 +64,6 @@ class BlobSink final : public util::Writer {
     if (data.empty()) return;
     if (data.size() > total() - received_)
       throw DamagedBlob(fmt::format("longer than the {} bytes announced", blob_.size));
-    hash_.update(data);
     next_.write(data);
     received_ += data.size();
     pulled_.add(static_cast<std::int64_t>(data.size()));
@@ -75,16 +74,15 @@ class BlobSink final : public util::Writer {
   std::uint64_t total() const { return static_cast<std::uint64_t>(blob_.size); }
   void skip(std::uint64_t bytes) { skip_ = bytes; }
   void verify() {
-    util::Digest digest = hash_.finish();
+    util::Digest digest = next_.digest();
     if (digest != blob_.digest) throw DamagedBlob(fmt::format("damaged: its digest is `{}`", digest.to_string()));
   }
 
  private:
   const Descriptor& blob_;
-  util::Writer& next_;
+  util::DigestWriter& next_;
   const TransferProgress& progress_;
   util::Counter& pulled_ = util::counter("bytes.pulled");
-  util::Sha256 hash_;
   std::uint64_t received_ = 0;
   std::uint64_t skip_ = 0;
 };
@@ -230,7 +228,7 @@ Descriptor RegistryClient::head(const Reference& reference, std::stop_token stop
   });
 }
 
-void RegistryClient::fetch_blob(const Reference& repository, const Descriptor& blob, util::Writer& sink,
+void RegistryClient::fetch_blob(const Reference& repository, const Descriptor& blob, util::DigestWriter& sink,
                                 const TransferProgress& progress, std::stop_token stop) {
   std::string context = fmt::format("pull `{}`: blob `{}`", repository.name(), blob.digest.to_string());
   std::vector<std::string> used;  // mirrors that have given bytes

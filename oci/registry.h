@@ -65,10 +65,10 @@ class RegistryClient {
   ManifestBytes manifest(const Reference& reference, std::stop_token stop = {});
   /// Digest at a tag by HEAD; falls back to GET.
   Descriptor head(const Reference& reference, std::stop_token stop = {});
-  /// Streams a blob into `sink`, verifying size and digest of every byte (throws DamagedBlob after the sink has seen
-  /// them; the caller discards, and may try again: a mirror that sent them is not asked for them again). Does not call
-  /// sink.finish().
-  void fetch_blob(const Reference& repository, const Descriptor& blob, util::Writer& sink,
+  /// Streams a blob into `sink`, which hashes it, verifying size and digest of every byte (throws DamagedBlob after the
+  /// sink has seen them; the caller discards, and may try again: a mirror that sent them is not asked for them again).
+  /// Does not call sink.finish().
+  void fetch_blob(const Reference& repository, const Descriptor& blob, util::DigestWriter& sink,
                   const TransferProgress& progress = {}, std::stop_token stop = {});
 
   /// All tags of a repository in the order of the registry (usually the alphabet's), page by page. The tag and digest

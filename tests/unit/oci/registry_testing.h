@@ -56,7 +56,8 @@ inline std::function<std::unique_ptr<util::Reader>()> reader_of(const std::strin
 inline std::string fetch(oci::RegistryClient& client, const oci::Reference& reference, const oci::Descriptor& blob,
                          const oci::TransferProgress& progress = {}) {
   util::StringWriter out;
-  client.fetch_blob(reference, blob, out, progress);
+  util::HashingWriter hashing(out);
+  client.fetch_blob(reference, blob, hashing, progress);
   return out.take();
 }
 
