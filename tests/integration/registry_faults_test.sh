@@ -111,6 +111,17 @@ for status in 404 405; do
     "$(skopeo inspect --raw --tls-verify=false "docker://localhost:$upstream/second/app$status:v1" | sha256sum)"
 done
 
+# A small image at 1 kB/s. All of it fits into buffers on the way, so that the registry seems silent until it has read it: that must not
+# take longer than $BUILDER_REGISTRY_TIMEOUT.
+(
+  cd "$WORK/tiny"; new_store
+  export BUILDER_REGISTRY_TIMEOUT=15
+  row push "1 kB/s" "always $put slow 1000" ok push "$at/new/tiny:v1"
+  layers() { skopeo inspect --raw --tls-verify=false "docker://localhost:$upstream/$1" | jq -c '[.layers[].digest]'; }
+  check_equal "layers" "$(layers base/tiny:v1)" "$(layers new/tiny:v1)"
+  rm -rf "$BUILDER_ROOT"
+)
+
 # A push that failed half-way is resumed: what is there already is not sent again.
 : > "$WORK/proxy.rules"; : > "$WORK/proxy.requests"
 echo 'always PUT.*/manifests/ status 403' > "$WORK/proxy.rules"
