@@ -182,6 +182,11 @@ std::unique_ptr<util::Reader> ContentStore::open(const util::Digest& digest) con
   return std::make_unique<VerifyingReader>(std::move(fd), path(digest), digest);
 }
 
+util::Fd ContentStore::open_known(const util::Digest& digest) const {
+  util::Fd fd = open_file(digest);
+  return known_->contains(digest, fd.get()) ? std::move(fd) : util::Fd();
+}
+
 void ContentStore::verify(const util::Digest& digest, const std::stop_token& stop) const {
   util::Fd fd = open_file(digest);
   if (known_->contains(digest, fd.get())) return;

@@ -54,6 +54,9 @@ class ContentStore {
   /// damaged bytes says so in a warning, drops the blob from the store and throws Damage. What this process itself has
   /// hashed, or hashed and written, is not hashed again, as long as nobody has touched the file.
   std::unique_ptr<util::Reader> open(const util::Digest& digest) const;
+  /// The file of a blob that is known to be whole, so that it may be copied as it is; an empty Fd when `open` has to
+  /// verify it.
+  util::Fd open_known(const util::Digest& digest) const;
   /// Reads a blob just to verify it. Throws as `open` and its Reader do, and util::Cancelled.
   void verify(const util::Digest& digest, const std::stop_token& stop = {}) const;
   /// Whole small blob, verified.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "exporter/output_file.h"
 #include "oci/image.h"
 #include "oci/image_layout.h"
 #include "oci/platform.h"
@@ -90,7 +91,7 @@ void verify_blobs(const Layout& layout, const cache::ContentStore& content, cons
 /// Archive members carry no time: the same image is the same archive.
 class ArchiveWriter {
  public:
-  explicit ArchiveWriter(util::Writer& to) : tar_(to), content_(tar_) {}
+  explicit ArchiveWriter(util::Writer& to) : file_(dynamic_cast<OutputFile*>(&to)), tar_(to), content_(tar_) {}
 
   void directory(const std::string& path) {
     util::TarEntry entry;
@@ -100,12 +101,16 @@ class ArchiveWriter {
     tar_.add(entry);
   }
   void file(const std::string& path, std::uint64_t size, util::Reader& content, const std::stop_token& stop) {
-    util::TarEntry entry;
-    entry.path = path;
-    entry.mode = 0644;
-    entry.size = size;
-    tar_.add(entry);
+    begin_file(path, size);
     copy_bytes(content, content_, stop);
+  }
+  void blob(const std::string& path, const cache::BlobInfo& info, const cache::ContentStore& store,
+            const std::stop_token& stop) {
+    const util::Fd known = file_ != nullptr ? store.open_known(info.digest) : util::Fd();
+    if (!known) return file(path, info.size, *store.open(info.digest), stop);
+    begin_file(path, info.size);
+    file_->append(known.get(), info.size, stop);
+    tar_.wrote(info.size);
   }
   void finish() { tar_.finish(); }
 
@@ -119,6 +124,15 @@ class ArchiveWriter {
     util::TarWriter& tar_;
   };
 
+  void begin_file(const std::string& path, std::uint64_t size) {
+    util::TarEntry entry;
+    entry.path = path;
+    entry.mode = 0644;
+    entry.size = size;
+    tar_.add(entry);
+  }
+
+  OutputFile* file_;  ///< null when the archive goes somewhere else
   util::TarWriter tar_;
   Content content_;
 };
@@ -202,7 +216,7 @@ void write_layout_archive(const Layout& layout, util::Writer& to, const cache::C
   for (const auto& [path, digest] : layout.blobs) {
     std::optional<cache::BlobInfo> info = content.find(digest);
     if (!info) throw util::Error(fmt::format("export blob `{}`: it is not in the cache", digest.to_string()));
-    archive.file(path, info->size, *content.open(digest), stop);
+    archive.blob(path, *info, content, stop);
   }
   for (const auto& [path, text] : layout.documents) {
     util::StringReader reader(text);

@@ -91,6 +91,30 @@ void OutputFile::write(util::Bytes data) {
   buffer_.insert(buffer_.end(), data.begin(), data.end());
 }
 
+void OutputFile::append(int from, std::uint64_t size, const std::stop_token& stop) {
+  constexpr std::uint64_t kStep = std::uint64_t{16} << 20;
+  flush();
+  off_t position = 0;
+  while (static_cast<std::uint64_t>(position) < size) {
+    if (stop.stop_requested()) throw util::Cancelled();
+    const std::uint64_t step = std::min(kStep, size - static_cast<std::uint64_t>(position));
+    const ssize_t count = ::copy_file_range(from, &position, fd_, nullptr, step, 0);
+    if (count > 0 || (count < 0 && errno == EINTR)) continue;
+    if (count == 0) throw util::Error("copy a blob: it is shorter than it was");
+    break;  // pipes, and some pairs of file systems: read and write
+  }
+  std::vector<std::byte> buffer(kBuffer);
+  while (static_cast<std::uint64_t>(position) < size) {
+    if (stop.stop_requested()) throw util::Cancelled();
+    const ssize_t count = ::pread(from, buffer.data(), std::min<std::uint64_t>(buffer.size(), size - static_cast<std::uint64_t>(position)), position);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) util::throw_errno("copy a blob");
+    if (count == 0) throw util::Error("copy a blob: it is shorter than it was");
+    util::write_all(fd_, util::Bytes(buffer).first(static_cast<std::size_t>(count)));
+    position += count;
+  }
+}
+
 void OutputFile::finish() {
   flush();
   if (file_) file_->commit();

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,8 @@ class OutputFile final : public util::Writer {
   /// Missing directories above `destination` are made. Throws util::Error.
   explicit OutputFile(const std::string& destination);
   void write(util::Bytes data) override;
+  /// Appends the first `size` bytes of file `from`, within the kernel where it can. Throws util::Error.
+  void append(int from, std::uint64_t size, const std::stop_token& stop);
   /// Flushes, and makes the file visible.
   void finish() override;
 

@@ -240,12 +240,16 @@ void TarWriter::add(const TarEntry& entry) {
 }
 
 void TarWriter::write(Bytes data) {
-  if (data.empty()) return;
-  if (data.size() > state_->remaining) {
+  if (data.size() <= state_->remaining && !data.empty()) state_->to.write(data);
+  wrote(data.size());
+}
+
+void TarWriter::wrote(std::uint64_t size) {
+  if (size == 0) return;
+  if (size > state_->remaining) {
     throw Error(fmt::format("write `{}` to a tar archive: more bytes than its size of {}", state_->path, state_->size));
   }
-  state_->to.write(data);
-  state_->remaining -= data.size();
+  state_->remaining -= size;
   if (state_->remaining == 0) state_->to.write(padding(state_->size));
 }
 

@@ -54,6 +54,8 @@ class TarWriter {
   /// Header of a member; for a regular file exactly `entry.size` bytes must follow through `write`.
   void add(const TarEntry& entry);
   void write(Bytes data);
+  /// So many bytes of content were put into the destination, behind what was written before, by the caller.
+  void wrote(std::uint64_t size);
   /// The two end blocks. Does not finish the underlying writer.
   void finish();
 
