@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "util/log.h"
@@ -13,22 +14,26 @@ namespace cache {
 
 BlobFlusher::~BlobFlusher() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return waiting_.empty() && !busy_; });
+  changed_.wait(lock, [&] { return waiting_.empty() && busy_ == 0; });
   if (failure_ && !told_) util::log_warning(failure_->message());
 }
 
 void BlobFlusher::add(util::Fd fd, std::filesystem::path path) {
   // The disk is given all files at once, not one after the other. A hint: failures show in fsync.
   (void)::sync_file_range(fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   waiting_.push_back({std::move(fd), std::move(path)});
-  if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
-  changed_.notify_all();
+  try {
+    if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+    changed_.notify_all();
+  } catch (const std::system_error&) {
+    flush_next(lock);  // no thread to be had: it is waited for here
+  }
 }
 
 void BlobFlusher::wait() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return waiting_.empty() && !busy_; });
+  changed_.wait(lock, [&] { return waiting_.empty() && busy_ == 0; });
   if (!failure_) return;
   told_ = true;
   throw util::SystemError(*failure_);
@@ -36,18 +41,20 @@ void BlobFlusher::wait() {
 
 void BlobFlusher::run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (changed_.wait(lock, stop, [&] { return !waiting_.empty(); })) {
-    const Item item = std::move(waiting_.front());
-    waiting_.pop_front();
-    busy_ = true;
-    lock.unlock();
-    const int code = ::fsync(item.fd.get()) == 0 ? 0 : errno;
-    if (code != 0) ::unlink(item.path.c_str());
-    lock.lock();
-    if (code != 0) failure_.emplace(fmt::format("flush blob `{}`, which is dropped", item.path.filename().native()), code);
-    busy_ = false;
-    changed_.notify_all();
-  }
+  while (changed_.wait(lock, stop, [&] { return !waiting_.empty(); })) flush_next(lock);
+}
+
+void BlobFlusher::flush_next(std::unique_lock<std::mutex>& lock) {
+  const Item item = std::move(waiting_.front());
+  waiting_.pop_front();
+  ++busy_;
+  lock.unlock();
+  const int code = ::fsync(item.fd.get()) == 0 ? 0 : errno;
+  if (code != 0) ::unlink(item.path.c_str());
+  lock.lock();
+  if (code != 0) failure_.emplace(fmt::format("flush blob `{}`, which is dropped", item.path.filename().native()), code);
+  --busy_;
+  changed_.notify_all();
 }
 
 }  // namespace cache

@@ -31,11 +31,13 @@ class BlobFlusher {
     std::filesystem::path path;
   };
   void run(const std::stop_token& stop);
+  /// Takes out the first that waits, and lets go of the lock meanwhile.
+  void flush_next(std::unique_lock<std::mutex>& lock);
 
   std::mutex mutex_;  // of what follows; a condition variable waits on it
   std::condition_variable_any changed_;
   std::deque<Item> waiting_;
-  bool busy_ = false;
+  int busy_ = 0;  ///< files that are being flushed
   std::optional<util::SystemError> failure_;
   bool told_ = false;  ///< somebody got the failure
   std::jthread thread_;

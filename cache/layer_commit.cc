@@ -21,6 +21,8 @@ namespace {
 
 using Entries = std::vector<oci::LayerEntry>;
 
+/// About what one entry of a listing takes.
+constexpr std::uint64_t kEncodedEntry = 100;
 /// Bytes of content from which on reading ahead of the archive pays.
 constexpr std::uint64_t kWorthAThread = std::uint64_t{256} << 10;
 
@@ -226,7 +228,11 @@ LayerId LayerStore::commit(std::vector<oci::LayerEntry> entries, const ContentOp
   NewLayer made;
   make_forms(entries, contents, options, state_->content, state_->temporary, state_->form, stop, made);
   complete_hard_links(entries);
-  LayerId id = oci::canonical_digest(entries);
+  LayerId id;
+  std::string listing;
+  util::parallel_for(2, entries.size() * kEncodedEntry, [&](std::size_t i) {
+    i == 0 ? void(id = oci::canonical_digest(entries)) : void(listing = oci::encode_listing(entries));
+  });
   if (options.substitute && contains(id)) return id;
 
   auto held = state_->lock(id, stop);
@@ -241,6 +247,7 @@ LayerId LayerStore::commit(std::vector<oci::LayerEntry> entries, const ContentOp
       if (const Listing before = state_->find_listing(*lost)) {
         row.created = lost->created;
         entries = *before;
+        listing = oci::encode_listing(entries);
         make_forms(entries, contents, options, state_->content, state_->temporary, state_->form, stop, made);
       }
     }
@@ -248,7 +255,7 @@ LayerId LayerStore::commit(std::vector<oci::LayerEntry> entries, const ContentOp
   row.size = content_size(entries);
   std::vector<BlobRow> blobs;
   if (made.blob) blobs.push_back(made.blob->commit(id));
-  state_->write_listing(id, entries);
+  state_->write_listing(id, listing);
   if (!made.directory.empty()) row.snapshot = state_->adopt_directory(made.directory, made.implied);
   state_->records.replace_layer(row, blobs);
   state_->forget(id);

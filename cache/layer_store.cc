@@ -97,11 +97,11 @@ Listing LayerStore::State::find_listing(const LayerRow& row) {
   }
 }
 
-void LayerStore::State::write_listing(const LayerId& id, std::span<const oci::LayerEntry> entries) {
+void LayerStore::State::write_listing(const LayerId& id, std::string_view encoded) {
   std::string pattern = (temporary / "listing-XXXXXX").native();
   util::Fd fd(::mkostemp(pattern.data(), O_CLOEXEC));
   if (!fd) util::throw_errno(fmt::format("create a temporary file in `{}`", temporary.native()));
-  util::write_all(fd.get(), oci::encode_listing(entries));
+  util::write_all(fd.get(), encoded);
   if (::rename(pattern.c_str(), listing_file(id).c_str()) != 0) util::throw_errno("store the listing of a layer");
 }
 

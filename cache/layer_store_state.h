@@ -64,7 +64,7 @@ struct LayerStore::State {
   std::optional<std::filesystem::path> find_directory(const LayerRow& row);
   std::optional<BlobRow> find_blob_row(const LayerId& id, const PackOptions& options);
   Listing find_listing(const LayerRow& row);
-  void write_listing(const LayerId& id, std::span<const oci::LayerEntry> entries);
+  void write_listing(const LayerId& id, std::string_view encoded);
   /// Moves a finished directory (`.../fs`, with an `implied` file beside it) into snapshots/; returns the snapshot's
   /// name.
   std::string adopt_directory(const std::filesystem::path& directory, const std::vector<std::string>& implied);

@@ -232,7 +232,11 @@ struct StatCache::State {
   std::filesystem::path file;
   std::unique_ptr<Mapping> old;
   mutable std::vector<std::atomic<unsigned char>> used;  ///< records of `old` that were asked for
-  util::Sync<std::unordered_map<std::string, Record>> fresh;
+  struct Fresh {
+    std::unordered_map<std::string, Record> records;  ///< stand before what `old` says
+    bool saved = true;
+  };
+  util::Sync<Fresh> fresh;
 };
 
 StatCache::StatCache(const std::filesystem::path& directory, const std::filesystem::path& tree)
@@ -249,37 +253,38 @@ std::optional<util::Digest> StatCache::find(const std::string& path, const util:
     }
   }
   auto fresh = state_->fresh.lock();
-  auto found = fresh->find(path);
-  if (found == fresh->end() || !same(found->second, stat)) return std::nullopt;
+  auto found = fresh->records.find(path);
+  if (found == fresh->records.end() || !same(found->second, stat)) return std::nullopt;
   return record_digest(found->second);
 }
 
 bool StatCache::put(const std::string& path, const util::FileStat& stat, const util::Digest& digest) {
   if (digest.algorithm() != "sha256" || stat.ctime > util::now_nanoseconds() - kRacy) return false;
-  state_->fresh.lock()->insert_or_assign(path, make_record(stat, digest));
+  const Record record = make_record(stat, digest);
+  auto fresh = state_->fresh.lock();
+  fresh->records.insert_or_assign(path, record);
+  fresh->saved = false;
   return true;
 }
 
 void StatCache::save() noexcept {
   try {
     auto fresh = state_->fresh.lock();
-    if (fresh->empty()) return;
+    if (fresh->saved) return;
     std::uint32_t day = today();
     Image image;
     for (std::uint32_t i = 0; i < state_->old->count(); ++i) {
       Record record = state_->old->record(i);
       if (state_->used[i].load(std::memory_order_relaxed) != 0) record.used_day = day;
       std::string path(state_->old->path(record));
-      if (record.used_day + kForgetDays >= day && !fresh->contains(path)) image.add(path, record);
+      if (record.used_day + kForgetDays >= day && !fresh->records.contains(path)) image.add(path, record);
     }
-    for (auto& [path, record] : *fresh) {
+    for (auto& [path, record] : fresh->records) {
       record.used_day = day;
       image.add(path, record);
     }
     util::write_file_atomically(state_->file, image.build());
-    state_->old = std::make_unique<Mapping>(state_->file);
-    state_->used = std::vector<std::atomic<unsigned char>>(state_->old->count());
-    fresh->clear();
+    fresh->saved = true;
   } catch (const std::exception& error) {
     util::log_warning(fmt::format("save the stat cache: {}", error.what()));
   }

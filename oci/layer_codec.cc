@@ -38,13 +38,11 @@ constexpr unsigned kHasXattrs = 1U << 6;
 
 enum class Form { listing, identity };
 
-std::string from_hex(std::string_view hex) {
+/// Appends the bytes that `hex` names.
+void append_hex(std::string& raw, std::string_view hex) {
   auto digit = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
-  std::string raw;
-  raw.reserve(hex.size() / 2);
   for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
     raw.push_back(static_cast<char>(digit(hex[i]) << 4 | digit(hex[i + 1])));
-  return raw;
 }
 
 std::string to_hex(std::string_view raw) {
@@ -86,7 +84,9 @@ class Encoder {
   }
   void digest(const util::Digest& value) {
     if (value.empty()) return number(0);
-    text(value.algorithm() == "sha256" ? from_hex(value.hex()) : value.to_string());
+    if (value.algorithm() != "sha256") return text(value.to_string());
+    number(value.hex().size() / 2);
+    append_hex(out_, value.hex());
   }
 
   std::string out_;
@@ -226,7 +226,9 @@ LayerEntry Decoder::entry() {
 }
 
 std::string checksum(std::string_view data) {
-  return from_hex(util::sha256_of(data).hex());
+  std::string raw;
+  append_hex(raw, util::sha256_of(data).hex());
+  return raw;
 }
 
 }  // namespace

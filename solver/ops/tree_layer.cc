@@ -74,20 +74,24 @@ cache::LayerId commit_tree(const OpServices& services, const cache::Tree& tree, 
 std::vector<std::pair<std::string, std::string>> describe_selection(const cache::Tree& tree,
                                                                     const cache::PathSelection& selection,
                                                                     std::stop_token stop) {
+  struct TooMany {};
   std::vector<std::pair<std::string, std::string>> parts;
   const util::PatternMatcher exclude(selection.exclude);
-  std::size_t seen = 0;
-  for (const cache::Match& match : cache::match_selection(tree, selection)) {
-    cache::walk(tree, match, exclude, [&](const std::string&, const oci::LayerEntry& entry) {
-      if (stop.stop_requested()) throw util::Cancelled();
-      if (entry.is_directory() || ++seen > kMostDescribed) return;
-      const std::string value = entry.is_file()
-                                    ? (entry.content ? entry.content : tree.content_digest(entry.path)).to_string()
-                                    : "-> " + entry.link_target;
-      parts.emplace_back("file " + entry.path, value + (entry.mode & 0111 ? " x" : ""));
-    });
+  try {
+    for (const cache::Match& match : cache::match_selection(tree, selection)) {
+      cache::walk(tree, match, exclude, [&](const std::string&, const oci::LayerEntry& entry) {
+        if (stop.stop_requested()) throw util::Cancelled();
+        if (entry.is_directory()) return;
+        if (parts.size() == kMostDescribed) throw TooMany();
+        const std::string value = entry.is_file()
+                                      ? (entry.content ? entry.content : tree.content_digest(entry.path)).to_string()
+                                      : "-> " + entry.link_target;
+        parts.emplace_back("file " + entry.path, value + (entry.mode & 0111 ? " x" : ""));
+      });
+    }
+  } catch (const TooMany&) {
+    parts.clear();
   }
-  if (seen > kMostDescribed) parts.clear();
   return parts;
 }
 

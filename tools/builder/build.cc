@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <functional>
+#include <future>
 #include <iostream>
 #include <set>
+#include <system_error>
 
 #include "cache/cache_dir.h"
 #include "cache/damage.h"
@@ -263,6 +266,16 @@ ops::OpServices make_services(const BuildOptions& options, executor::ResourceLim
   return services;
 }
 
+/// Runs on a thread of its own until the future goes; at once where there are no threads to be had.
+std::future<void> save_meanwhile(const std::function<void()>& save) {
+  try {
+    return std::async(std::launch::async, save);
+  } catch (const std::system_error&) {
+    save();
+    return {};
+  }
+}
+
 void run_build(const BuildOptions& options, const std::filesystem::path& cache_root, progress::Display& display,
                std::stop_token stop) {
   // What is wrong with flags is said before anything is done.
@@ -271,10 +284,11 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
 
   // The program's parts: the cache root is opened and locked shared here.
   Machine machine(options, cache_root, display, stop);
-  const util::ScopeExit save_digests([&] {
+  const auto save = [&] {
     machine.locals.save();
     machine.gits.save();
-  });
+  };
+  const util::ScopeExit save_at_the_end(save);
 
   // Text -> stages -> graph and config. Base images are resolved, no layer byte moves.
   const RemoteSources remote{machine.https, machine.gits, machine.cache.content(), display, stop};
@@ -302,7 +316,8 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
       return solver.solve(roots, stop);
     }();
 
-    // Layers -> outputs. From here on nothing of the Dockerfile runs any more.
+    // Layers -> outputs. From here on nothing of the Dockerfile runs any more, and no more files are learned of.
+    const std::future<void> saving = save_meanwhile(save);
     const util::ScopedTimer timer("export");
     std::vector<exporter::ExportReport> made = export_all(outputs, images_of(frontend, solved), stop);
     if (engine) hand_over(*engine, outputs, made, machine, display, stop);

@@ -1,3 +1,5 @@
+#include <malloc.h>
+
 #include <cstring>
 #include <exception>
 #include <iostream>
@@ -17,6 +19,8 @@ constexpr int kUsage = 2;
 
 int main(int argc, char** argv) {
   if (argc > 0 && std::strcmp(argv[0], executor::kInitName) == 0) return executor::init_main(argc, argv);
+  // Small blocks that were freed are not joined each time a large one is: tens of thousands of entries are made of them.
+  ::mallopt(M_MXFAST, 0);
   try {
     return builder::parse_command_line(builder::all_commands(), argc, argv).run();
   } catch (const builder::UsageError& error) {
