@@ -116,8 +116,6 @@ void delete_layer_rows(sql::Connection& connection, const LayerId& id) {
 struct RecordStore::State {
   explicit State(const std::filesystem::path& file) : connection(file) {
     connection.execute("PRAGMA synchronous = NORMAL");
-    // Who opens the database first reads the whole log: it stays small.
-    connection.execute("PRAGMA wal_autocheckpoint = 100");
     std::int64_t version = schema_version(connection);
     if (version == 0) {
       create_schema(connection, file);
@@ -209,7 +207,7 @@ void move_aside(const std::filesystem::path& file) {
 
 }  // namespace
 
-RecordStore::RecordStore(const std::filesystem::path& file) {
+RecordStore::RecordStore(const std::filesystem::path& file) : file_(file) {
   try {
     state_ = std::make_unique<util::Sync<State>>(file);
   } catch (const sql::Damaged&) {
@@ -420,6 +418,16 @@ void RecordStore::save_fact(const std::string& key, const std::string& value) {
 
 void RecordStore::touch(const util::Digest& key_or_layer) {
   state_->lock()->note_use(key_or_layer.to_string());
+}
+
+void RecordStore::write_back() noexcept {
+  try {
+    if (!state_->lock()->connection.changed_anything()) return;
+    // By a connection of its own: who uses the other one meanwhile does not wait for the disk.
+    sql::Connection(file_).execute("PRAGMA wal_checkpoint(PASSIVE)");
+  } catch (const std::exception& error) {
+    util::log_debug(error.what());
+  }
 }
 
 }  // namespace cache

@@ -85,8 +85,13 @@ class RecordStore {
   /// Marks as used now (for prune), batched and written at the latest by the destructor.
   void touch(const util::Digest& key_or_layer);
 
+  /// Copies what was written so far from the log into the database, which flushes both. Whoever closes the database last
+  /// does so anyway, and waits for the disk then. Failures are not reported.
+  void write_back() noexcept;
+
  private:
   struct State;
+  std::filesystem::path file_;
   std::unique_ptr<util::Sync<State>> state_;
 };
 

@@ -91,8 +91,6 @@ Connection::Connection(const std::filesystem::path& file) {
     throw util::Error(fmt::format("open the cache database `{}`: {}", file.native(), cause));
   }
   sqlite3_busy_timeout(database_, kBusyMilliseconds);
-  // Closing would copy the log into the database, which flushes both to disk: at the end of each build, for a few pages.
-  sqlite3_db_config(database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }
 
 Connection::~Connection() {
@@ -102,6 +100,10 @@ Connection::~Connection() {
 
 void Connection::execute(const char* sql) {
   check(database_, "use", sqlite3_exec(database_, sql, nullptr, nullptr, nullptr));
+}
+
+bool Connection::changed_anything() const {
+  return sqlite3_total_changes(database_) != 0;
 }
 
 Query Connection::query(const char* sql) {

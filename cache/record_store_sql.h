@@ -54,6 +54,8 @@ class Connection {
   Connection(const Connection&) = delete;
 
   void execute(const char* sql);
+  /// Whether rows were written by this connection.
+  bool changed_anything() const;
   /// `sql` must be a string literal (the statement is kept under its address).
   Query query(const char* sql);
 

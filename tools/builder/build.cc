@@ -317,7 +317,10 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
     }();
 
     // Layers -> outputs. From here on nothing of the Dockerfile runs any more, and no more files are learned of.
-    const std::future<void> saving = save_meanwhile(save);
+    const std::future<void> saving = save_meanwhile([&] {
+      save();
+      machine.cache.records().write_back();
+    });
     const util::ScopedTimer timer("export");
     std::vector<exporter::ExportReport> made = export_all(outputs, images_of(frontend, solved), stop);
     if (engine) hand_over(*engine, outputs, made, machine, display, stop);

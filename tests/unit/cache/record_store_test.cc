@@ -132,14 +132,27 @@ TEST_CASE("twenty processes can open a fresh database at once and write to it") 
   for (int i = 0; i < 20; ++i) CHECK(store.find_result(key(i)));
 }
 
+TEST_CASE("what was written can be brought into the database before it is closed") {
+  test::TestDir directory;
+  const std::filesystem::path file = directory / "cache.db";
+  { const cache::RecordStore made(file); }
+  const std::filesystem::path copy = directory / "copy.db";
+  for (const bool written_back : {false, true}) {
+    cache::RecordStore store(file);
+    const std::string key = written_back ? "back" : "log";
+    store.save_fact(key, "value");
+    if (written_back) store.write_back();
+    CHECK(store.find_fact(key)->first == "value");
+    // Without its log.
+    std::filesystem::copy_file(file, copy, std::filesystem::copy_options::overwrite_existing);
+    CHECK(cache::RecordStore(copy).find_fact(key).has_value() == written_back);
+  }
+}
+
 TEST_CASE("a damaged database is moved aside, and a new one begun") {
   test::TestDir directory;
   const std::filesystem::path file = directory / "cache.db";
   { cache::RecordStore(file).save_fact("key", "value"); }
-  // What is in its log comes back from there.
-  util::write_file_atomically(file, std::string(8192, 'x'));
-  CHECK(cache::RecordStore(file).find_fact("key")->first == "value");
-  std::filesystem::remove(directory / "cache.db-wal");
   util::write_file_atomically(file, std::string(8192, 'x'));
   cache::RecordStore store(file);
   CHECK_FALSE(store.find_fact("key").has_value());
