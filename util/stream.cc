@@ -29,7 +29,8 @@ std::size_t FdReader::read(std::span<std::byte> buffer) {
     if (stop_.stop_possible()) wait_until_readable();
     ssize_t n = ::read(fd_, buffer.data(), buffer.size());
     if (n >= 0) return static_cast<std::size_t>(n);
-    if (errno != EINTR && errno != EAGAIN) throw_errno("read");
+    const bool again = errno == EINTR || (errno == EAGAIN && stop_.stop_possible());
+    if (!again) throw_errno("read");
   }
 }
 
