@@ -389,13 +389,18 @@ std::optional<util::Digest> LocalTree::known_digest(const std::string& path) con
   }
   if (!found) found = stat(path);
   if (!found || found->type != FileType::regular || !visible(path, found->type)) return std::nullopt;
-  const std::optional<util::Digest> digest = stats_->find(path, *found);
-  if (!digest) return std::nullopt;
-  std::lock_guard lock(parent.mutex);
-  Child& child = make_child(parent, name);
-  child.digest = *digest;
-  child.trusted = true;
-  return digest;
+  if (const std::optional<util::Digest> digest = stats_->find(path, *found)) {
+    std::lock_guard lock(parent.mutex);
+    Child& child = make_child(parent, name);
+    child.digest = *digest;
+    child.trusted = true;
+    return digest;
+  }
+  if (found->link_count <= 1) return std::nullopt;
+  // Another name of a file has its content; what was read under that name counts.
+  const std::string first = other_name(path, *found);
+  if (first.empty() || !same_file(*stat(first), *found)) return std::nullopt;
+  return known_digest(first);
 }
 
 util::Digest LocalTree::content_digest(const std::string& path) const {

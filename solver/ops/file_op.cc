@@ -20,6 +20,8 @@ solver::CacheMap FileOp::cache_map(solver::OpContext&) {
   for (const llb::FileAction& action : op_.actions) {
     const auto* copy = std::get_if<llb::CopyAction>(&action);
     if (copy == nullptr) continue;
+    // Who unpacks an archive does not take its digest.
+    if (copy->unpack) map.reads_once = false;
     CHECK(copy->input >= 0 && static_cast<std::size_t>(copy->input) < vertex_->inputs().size());
     selections[static_cast<std::size_t>(copy->input)].push_back(selection_of(*copy));
   }

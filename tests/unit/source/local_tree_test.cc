@@ -72,6 +72,20 @@ TEST_CASE("who reads a file first may tell its digest, and it is not read again"
   }
 }
 
+TEST_CASE("what was read under one name of a file is known under the others") {
+  test::TestDir directory;
+  directory.write("tree/a", "hello");
+  std::filesystem::create_hard_link(directory / "tree/a", directory / "tree/b");
+  const LocalTree tree = tree_of(directory);
+  CHECK(tree.find("a")->hard_link.empty());
+  CHECK(tree.find("b")->hard_link == "a");
+  CHECK_FALSE(tree.known_digest("b"));
+  const auto reader = tree.open("a");
+  util::read_all(*reader);
+  dynamic_cast<cache::LearningReader&>(*reader).learn(util::sha256_of("hello"));
+  CHECK(tree.known_digest("b") == util::sha256_of("hello"));
+}
+
 TEST_CASE("a file that changed while it was read is not remembered for later builds") {
   test::TestDir directory;
   directory.write("tree/file", "hello");
