@@ -12,6 +12,7 @@
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/process.h"
+#include "util/sync.h"
 #include "util/temp.h"
 
 namespace {
@@ -75,10 +76,10 @@ TEST_CASE("the error for an unreachable remote does not show credentials") {
 
 TEST_CASE("a secret token goes to the server as basic authorization, and that of another host does not") {
   if (!has_git()) return;
-  std::vector<std::string> seen;
+  util::Sync<std::vector<std::string>> headers;  // the server has a thread of its own
   test::HttpServer server([&](const test::HttpCall& call) {
     const auto found = call.headers.find("authorization");
-    if (found != call.headers.end()) seen.push_back(found->second);
+    if (found != call.headers.end()) headers.lock()->push_back(found->second);
     return test::HttpAnswer{404, {}, "", {}};
   });
   llb::GitSource op;
@@ -88,8 +89,9 @@ TEST_CASE("a secret token goes to the server as basic authorization, and that of
     auto git = make_source(directory, [&](const std::string& asked) -> std::optional<std::string> {
       return asked == id ? std::optional<std::string>("secret") : std::nullopt;
     });
-    seen.clear();
+    headers.lock()->clear();
     CHECK_THROWS_AS(git.pin(op, nullptr, {}), util::Error);
+    const std::vector<std::string> seen = *headers.lock();
     if (std::string(id).ends_with(".com")) {
       CHECK(seen.empty());
     } else {

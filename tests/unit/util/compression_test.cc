@@ -85,6 +85,7 @@ TEST_CASE("the bytes do not depend on the number of threads nor on how they were
   std::string text = sample(std::size_t{9} << 20);
   for (Compression compression : {Compression::gzip, Compression::zstd}) {
     std::string one = compress(compression, text, 1);
+    CHECK(compress(compression, text, 2) == one);
     CHECK(compress(compression, text, 4) == one);
     CHECK(compress(compression, text, 0, std::nullopt, text.size()) == one);
     CHECK(one.size() < text.size() / 2);
