@@ -150,7 +150,10 @@ BlobInfo BlobWriter::commit() {
 }
 
 ContentStore::ContentStore(std::filesystem::path layout, std::filesystem::path temporary)
-    : layout_(std::move(layout)), temporary_(std::move(temporary)), known_(std::make_shared<KnownBlobs>()), flusher_(std::make_shared<BlobFlusher>()) {}
+    : layout_(std::move(layout)),
+      temporary_(std::move(temporary)),
+      known_(std::make_shared<KnownBlobs>()),
+      flusher_(std::make_shared<BlobFlusher>()) {}
 
 bool ContentStore::contains(const util::Digest& digest) const {
   struct stat status = {};

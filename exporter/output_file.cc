@@ -97,7 +97,7 @@ void OutputFile::append(int from, std::uint64_t size, const std::stop_token& sto
   off_t position = 0;
   while (static_cast<std::uint64_t>(position) < size) {
     if (stop.stop_requested()) throw util::Cancelled();
-    const std::uint64_t step = std::min(kStep, size - static_cast<std::uint64_t>(position));
+    const std::uint64_t step = std::min(kStep, size - static_cast<std::uint64_t>(position));  // between looks at `stop`
     const ssize_t count = ::copy_file_range(from, &position, fd_, nullptr, step, 0);
     if (count > 0 || (count < 0 && errno == EINTR)) continue;
     if (count == 0) throw util::Error("copy a blob: it is shorter than it was");
@@ -106,7 +106,8 @@ void OutputFile::append(int from, std::uint64_t size, const std::stop_token& sto
   std::vector<std::byte> buffer(kBuffer);
   while (static_cast<std::uint64_t>(position) < size) {
     if (stop.stop_requested()) throw util::Cancelled();
-    const ssize_t count = ::pread(from, buffer.data(), std::min<std::uint64_t>(buffer.size(), size - static_cast<std::uint64_t>(position)), position);
+    const std::uint64_t left = size - static_cast<std::uint64_t>(position);
+    const ssize_t count = ::pread(from, buffer.data(), std::min<std::uint64_t>(buffer.size(), left), position);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) util::throw_errno("copy a blob");
     if (count == 0) throw util::Error("copy a blob: it is shorter than it was");

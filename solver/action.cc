@@ -141,7 +141,7 @@ void Action::explain(const cache::KeySummary* now) {
   if (vertex_->meta().ignore_cache) {
     reasons.push_back("the cache is not used for this step");
   } else {
-    reasons = explain_miss(now == nullptr ? std::nullopt : environment_.index.latest(step_), now == nullptr ? cache::KeySummary() : *now);
+    reasons = now == nullptr ? explain_miss(std::nullopt, {}) : explain_miss(environment_.index.latest(step_), *now);
   }
   for (const std::string& reason : reasons) {
     environment_.progress.emit(util::TaskLog{vertex_->digest(), 2, "cache miss: " + reason + "\n", util::now()});
