@@ -152,7 +152,7 @@ fails 2 --call=outline --format=xml .
 fails 2 --call=outlin .
 check_contains "$WORK/log" "did you mean outline?"
 fails 2 --call=outline,format=xml .
-build --call=subrequests.describe . | grep -q '^targets ' || fail "targets is among the methods"
+build --call=subrequests.describe . | has '^targets ' || fail "targets is among the methods"
 
 # A context from standard input is asked about in the same way.
 cd "$WORK/app"

@@ -11,5 +11,5 @@ sections=$(grep '^## ' "$page" | cut -c4-)
 while read -r name; do
   # shellcheck disable=SC2086
   "$BUILDER" $name --help > "$WORK/help" 2>&1 || fail "docs/cli.md has a section '$name', which is no command"
-  awk -v s="## $name" '$0==s{on=1;next} /^## /{on=0} on' "$page" | grep -q "builder $name" || fail "section '$name' has no example"
+  awk -v s="## $name" '$0==s{on=1;next} /^## /{on=0} on' "$page" | has "builder $name" || fail "section '$name' has no example"
 done <<< "$sections"

@@ -18,7 +18,7 @@ check_equal "exit status" 130 "$status"
 if pgrep -f "^sleep $marker"; then fail "a process of the step is left"; fi
 if grep -q "$BUILDER_ROOT" /proc/self/mountinfo; then fail "a mount is left"; fi
 check_equal "temporaries left" "" "$(ls "$BUILDER_ROOT/tmp" 2>/dev/null)"
-if find /sys/fs/cgroup -maxdepth 4 -name "*builder*$pid*" 2>/dev/null | grep -q .; then fail "a cgroup is left"; fi
+if find /sys/fs/cgroup -maxdepth 4 -name "*builder*$pid*" 2>/dev/null | has .; then fail "a cgroup is left"; fi
 
 # The same by SIGTERM, with its own number.
 "$BUILDER" build --progress=plain --build-context busybox=oci-layout://"$BASES"/busybox -t app . 2> "$WORK/log" & pid=$!

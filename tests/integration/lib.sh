@@ -55,8 +55,11 @@ start_registry() {
   fail "docker-registry does not start: $(cat "$WORK/registry.log")"
 }
 
+# has GREP-ARGUMENTS…: as `grep -q`, but reads its input to the end: who writes it would be ended by SIGPIPE, and the pipe fail.
+has() { grep "$@" > /dev/null; }
+
 # kill_job PID: kill -9 of a background job that still runs; of one that ended the number may belong to somebody else by now.
-kill_job() { if jobs -pr | grep -qx "$1"; then kill -9 "$1" 2>/dev/null || true; fi; }
+kill_job() { if jobs -pr | has -x "$1"; then kill -9 "$1" 2>/dev/null || true; fi; }
 
 # stat_of NAME: value of a --debug=stats counter in the log; 0 when it was never bumped.
 stat_of() { awk -v n="$1" '$1=="stat" && $2==n {v=$3} END {print v+0}' "$WORK/log"; }

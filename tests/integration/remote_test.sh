@@ -102,7 +102,7 @@ fails 1 .
 check_contains "$WORK/log" "given in full"
 printf 'FROM scratch\nADD http://me:pass-word@127.0.0.1:%s/git/none.git /\n' "$port" > Dockerfile
 fails 1 . 
-! grep -F "git repository" "$WORK/log" | grep -qF pass-word || fail "the password is in the error"
+! grep -F "git repository" "$WORK/log" | has -F pass-word || fail "the password is in the error"
 
 # --- Contexts: git (no ignore file), git directory, http archive, http Dockerfile, -f URL, standard input.
 cd "$WORK"

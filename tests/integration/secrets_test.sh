@@ -36,12 +36,12 @@ files=0
 while IFS= read -r file; do
   files=$((files + 1))
   for needle in "$one" "$two"; do
-    if everything_of "$file" 2>/dev/null | grep -qaF -- "$needle"; then fail "a secret is in $file"; fi
+    if everything_of "$file" 2>/dev/null | has -aF -- "$needle"; then fail "a secret is in $file"; fi
   done
 done < <(find "$WORK/store" "$WORK/unpacked" "$WORK/unpacked2" "$WORK/out.tar" "$WORK/log.1" "$WORK/log.2" "$WORK/metadata" "$WORK/out/out" "$WORK/out/etc" -type f -readable)
 [ $files -gt 30 ] || fail "only $files files were searched"
-find "$WORK/store" -name 'cache.db*' | grep -q . || fail "the database was not among them"
-if find "$WORK/store" "$WORK/out" | grep -qF -e "$one" -e "$two"; then fail "a secret is in a file name"; fi
+find "$WORK/store" -name 'cache.db*' | has . || fail "the database was not among them"
+if find "$WORK/store" "$WORK/out" | has -F -e "$one" -e "$two"; then fail "a secret is in a file name"; fi
 
 # The probe itself finds a secret that a step does write.
 context leak <<'DOCKERFILE'

@@ -38,7 +38,7 @@ check_equal "steps that ran after rmi" 0 "$(stat_of exec.runs)"
 
 # du.
 builder du > "$WORK/out"
-head -1 "$WORK/out" | grep -qE '^ID +RECLAIMABLE +SIZE +LAST ACCESSED$' || fail "head of du: $(head -1 "$WORK/out")"
+head -1 "$WORK/out" | has -E '^ID +RECLAIMABLE +SIZE +LAST ACCESSED$' || fail "head of du: $(head -1 "$WORK/out")"
 for word in Shared: Private: Reclaimable: Total:; do check_contains "$WORK/out" "$word"; done
 builder du --verbose --filter type=exec.cachemount > "$WORK/out"
 check_contains "$WORK/out" "cached mount /cached"
@@ -67,7 +67,7 @@ echo n | builder prune > "$WORK/out"
 check_equal "question of prune" "WARNING! This will remove all dangling build cache. Are you sure you want to continue? [y/N] " "$(cat "$WORK/out")"
 check_equal "an old one" "Total:	0B" "$(builder prune -f --filter until=24h)"
 builder prune -f --filter type=exec.cachemount > "$WORK/out"
-head -1 "$WORK/out" | grep -qE '^ID +RECLAIMABLE +SIZE +LAST ACCESSED$' || fail "head of prune"
+head -1 "$WORK/out" | has -E '^ID +RECLAIMABLE +SIZE +LAST ACCESSED$' || fail "head of prune"
 check_equal "rows of prune" 3 "$(wc -l < "$WORK/out")"
 check_equal "cache mounts" 0 "$(ls "$BUILDER_ROOT/mounts" | wc -l)"
 builder prune -af > "$WORK/out"

@@ -42,7 +42,7 @@ ended() {
   expected=$((128 + $(kill -l "$signal")))
   "$@" < "${INPUT:-/dev/null}" > "$WORK/out" 2> "$WORK/log" & local pid=$!
   until_true "$condition"
-  jobs -pr | grep -qx $pid || { cat "$WORK/log"; fail "$*: over before it could be ended"; }
+  jobs -pr | has -x $pid || { cat "$WORK/log"; fail "$*: over before it could be ended"; }
   SECONDS=0
   kill -"$signal" $pid
   wait $pid 2> "$WORK/shell" || status=$?
@@ -172,7 +172,7 @@ for part in 1 2 3 4 5 6 7 8; do
   "$BUILDER" save -o kept.tar heavy 2> "$WORK/log" & pid=$!
   delay=$((whole * part / 9))
   sleep "$(printf '%d.%03d' $((delay / 1000)) $((delay % 1000)))"
-  if jobs -pr | grep -qx $pid; then kill -$signal $pid 2> "$WORK/shell" || true; fi
+  if jobs -pr | has -x $pid; then kill -$signal $pid 2> "$WORK/shell" || true; fi
   status=0; wait $pid 2> "$WORK/shell" || status=$?
   case $status in
     0) cmp kept.tar heavy.tar || fail "save: another archive"; cp whole.tar kept.tar ;;

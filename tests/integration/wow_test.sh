@@ -6,7 +6,7 @@ cp -r "$SOURCE_ROOT/examples/wow" "$WORK/wow" && cd "$WORK/wow"
 build -t user/wow:v1 -o type=docker,dest="$WORK/wow.tar" -o type=oci,dest="$WORK/oci.tar" -o type=oci,dest="$WORK/oci",tar=false \
   -o type=docker,dest="$WORK/docker",tar=false -o type=tar,dest="$WORK/root.tar" -o type=local,dest="$WORK/root" .
 
-in_podman load -i "$WORK/wow.tar" | grep -q 'docker.io/user/wow:v1' || fail "podman load"
+in_podman load -i "$WORK/wow.tar" | has 'docker.io/user/wow:v1' || fail "podman load"
 check_equal "what the image prints" "WOW ca marche" "$(run_in_podman user/wow:v1)"
 
 for archive in docker-archive:$WORK/wow.tar oci-archive:$WORK/oci.tar oci:$WORK/oci:v1; do
