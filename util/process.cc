@@ -111,9 +111,7 @@ class Command {
  public:
   explicit Command(const CommandOptions& options) : options_(options), unwritten_(options.input) {}
   Command(const Command&) = delete;
-  ~Command() {
-    if (pid_ > 0) kill_and_reap();
-  }
+  ~Command() { kill_and_reap(); }
 
   CaptureResult run(std::stop_token stop) {
     if (stop.stop_requested()) throw Cancelled();
@@ -128,6 +126,7 @@ class Command {
         throw Cancelled();
       }
     }
+    reap();
     return std::move(result_);
   }
 
@@ -188,10 +187,10 @@ class Command {
     throw SystemError(fmt::format("run `{}`", name()), code);
   }
 
-  bool finished() const { return pid_ < 0 && ((!output_ && !error_) || Clock::now() >= drain_until_); }
+  bool finished() const { return ended_ && ((!output_ && !error_) || Clock::now() >= drain_until_); }
 
   int timeout() const {
-    if (pid_ < 0) {
+    if (ended_) {
       auto left = std::chrono::duration_cast<std::chrono::milliseconds>(drain_until_ - Clock::now()).count();
       return static_cast<int>(std::max<std::int64_t>(0, left + 1));
     }
@@ -201,7 +200,7 @@ class Command {
   void wait_for_event() {
     // poll passes over negative descriptors, so that every one has a fixed place.
     std::array<pollfd, 5> events = {{{stop_event_.get(), POLLIN, 0},
-                                     {pid_ > 0 ? pidfd_.get() : -1, POLLIN, 0},
+                                     {ended_ ? -1 : pidfd_.get(), POLLIN, 0},
                                      {output_.get(), POLLIN, 0},
                                      {error_.get(), POLLIN, 0},
                                      {input_.get(), POLLOUT, 0}}};
@@ -211,7 +210,7 @@ class Command {
     if (events[2].revents != 0) receive(output_, result_.output);
     if (events[3].revents != 0) receive(error_, result_.error);
     if (events[4].revents != 0) send();
-    if (pid_ > 0 && (events[1].revents != 0 || !pidfd_)) reap(WNOHANG);
+    if (!ended_ && (events[1].revents != 0 || !pidfd_)) look_for_end();
   }
 
   /// Reads what is there; closes the descriptor at its end.
@@ -241,33 +240,47 @@ class Command {
     if (unwritten_.empty()) input_.reset();
   }
 
-  void reap(int flags) {
-    int status = 0;
-    pid_t ended;
+  /// Takes note of the end, but does not reap yet: until it is reaped, its number names its session and nothing else.
+  void look_for_end() {
+    siginfo_t end{};
+    int result;
     do {
-      ended = ::waitpid(pid_, &status, flags);
-    } while (ended < 0 && errno == EINTR);
-    if (ended == 0) return;
-    int code = errno;
-    pid_ = -1;
-    if (ended < 0) throw SystemError(fmt::format("wait for `{}`", name()), code);
-    result_.status = ExitStatus::from_wait(status);
+      result = ::waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOWAIT | WNOHANG);
+    } while (result < 0 && errno == EINTR);
+    if (result < 0) throw_errno(fmt::format("wait for `{}`", name()));
+    if (end.si_pid == 0) return;
+    ended_ = true;
     drain_until_ = Clock::now() + kDrainTime;
     input_.reset();
   }
 
+  void reap() {
+    int status = 0;
+    pid_t reaped;
+    do {
+      reaped = ::waitpid(pid_, &status, 0);
+    } while (reaped < 0 && errno == EINTR);
+    int code = errno;
+    pid_ = -1;
+    if (reaped < 0) throw SystemError(fmt::format("wait for `{}`", name()), code);
+    result_.status = ExitStatus::from_wait(status);
+  }
+
+  /// With all its session, also where only children in the background are left of it. Only while it is not reaped:
+  /// kill takes -1 for every process of the user.
   void kill_and_reap() {
+    if (pid_ <= 0) return;
     ::kill(-pid_, SIGKILL);
     ::kill(pid_, SIGKILL);
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
     pid_ = -1;
   }
 
   const CommandOptions& options_;
   std::string_view unwritten_;
-  pid_t pid_ = -1;  ///< -1 before the start and after the end
+  pid_t pid_ = -1;  ///< -1 before the start and once it is reaped
+  bool ended_ = false;
   Fd pidfd_;
   Fd stop_event_;
   Fd input_;
