@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "cache/layer_store_state.h"
-#include "util/check.h"
 
 namespace cache {
 namespace {
@@ -65,7 +64,7 @@ void ContentFeed::run(const std::vector<oci::LayerEntry>& entries, const Content
   Block block;
   try {
     for (const oci::LayerEntry& entry : entries) {
-      if (!entry.is_file() || !entry.hard_link.empty()) continue;
+      if (!is_content(entry)) continue;
       CheckedReader reader(open(entry), entry, stop);
       block.bytes.resize(kBlockSize);
       block.pieces.emplace_back();

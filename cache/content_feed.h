@@ -17,11 +17,12 @@
 
 namespace cache {
 
-/// Reads and hashes the regular files of a listing in order, on a thread of its own and a few megabytes ahead of who
-/// writes them into an archive.
+/// Reads and hashes the regular files of a listing in order, on a thread of its own and up to a megabyte ahead of who
+/// writes them into an archive. For one taking thread.
 class ContentFeed {
  public:
   /// `entries` and `open` are borrowed, and not changed but for `content` of entries that were taken.
+  /// Throws std::system_error when there is no thread to be had.
   ContentFeed(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open, std::stop_token stop);
   ~ContentFeed();
   /// The bytes of the next file. Read it to its end, then ask for `digest`. Rethrows what opening or reading threw.

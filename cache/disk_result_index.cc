@@ -37,6 +37,10 @@ std::optional<KeySummary> DiskResultIndex::latest(const std::string& name) {
   return decode_summary(record->summary, name);
 }
 
+bool DiskResultIndex::knows(const std::string& name) {
+  return records_.has_summary(name);
+}
+
 std::shared_ptr<void> DiskResultIndex::lock_action(const util::Digest& key, std::stop_token stop) {
   return lock_named(locks_, std::string(key.hex()), stop);
 }

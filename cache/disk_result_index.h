@@ -17,6 +17,7 @@ class DiskResultIndex final : public ResultIndex {
   std::optional<Result> find(const util::Digest& key) override;
   void save(const std::vector<util::Digest>& keys, const Result& result, const KeySummary& summary) override;
   std::optional<KeySummary> latest(const std::string& name) override;
+  bool knows(const std::string& name) override;
   std::shared_ptr<void> lock_action(const util::Digest& key, std::stop_token stop) override;
 
  private:

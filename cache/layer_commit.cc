@@ -66,10 +66,6 @@ void normalise(Entries& entries) {
   }
 }
 
-bool is_content(const oci::LayerEntry& entry) {
-  return entry.is_file() && entry.hard_link.empty();
-}
-
 /// Hard links share what their file has.
 void complete_hard_links(Entries& entries) {
   for (oci::LayerEntry& entry : entries) {

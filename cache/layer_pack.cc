@@ -135,7 +135,7 @@ BlobRow LayerStore::State::pack_directory(const LayerRow& row, const std::filesy
   oci::LayerWriter tar(packer.tar());
   for (const oci::LayerEntry& entry : *entries) {
     if (stop.stop_requested()) throw util::Cancelled();
-    if (!entry.is_file() || !entry.hard_link.empty()) {
+    if (!is_content(entry)) {
       tar.add(entry, nullptr);
       continue;
     }

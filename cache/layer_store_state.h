@@ -115,6 +115,11 @@ struct LayerStore::State {
   util::Sync<Memory> memory;
 };
 
+/// Whether the archive has bytes for an entry: a regular file under its first name.
+inline bool is_content(const oci::LayerEntry& entry) {
+  return entry.is_file() && entry.hard_link.empty();
+}
+
 /// Makes a layer's root directory (0755) in a temporary one.
 std::filesystem::path made_layer_root(const util::TempDir& temporary);
 

@@ -293,6 +293,13 @@ std::optional<Record> RecordStore::latest_record(const std::string& name) {
   return record;
 }
 
+bool RecordStore::has_summary(const std::string& name) {
+  auto state = state_->lock();
+  sql::Query query = state->connection.query("SELECT 1 FROM summaries WHERE name = ? LIMIT 1");
+  query.bind(name);
+  return query.step();
+}
+
 std::optional<LayerRow> RecordStore::find_layer(const LayerId& id) {
   auto state = state_->lock();
   sql::Query query =

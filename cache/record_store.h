@@ -62,6 +62,9 @@ class RecordStore {
   /// The newest record of that name; for explaining a miss.
   std::optional<Record> latest_record(const std::string& name);
 
+  /// Whether `latest_record` would give one.
+  bool has_summary(const std::string& name);
+
   std::optional<LayerRow> find_layer(const LayerId& id);
   void save_layer(const LayerRow& row);
   /// Sets one side of a layer's row, leaving the other as it is; makes the row when there is none.

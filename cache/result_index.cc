@@ -42,6 +42,10 @@ void MemoryResultIndex::save(const std::vector<util::Digest>& keys, const Result
   state->latest[summary.name] = summary;
 }
 
+bool MemoryResultIndex::knows(const std::string& name) {
+  return state_.lock()->latest.contains(name);
+}
+
 std::optional<KeySummary> MemoryResultIndex::latest(const std::string& name) {
   auto state = state_.lock();
   auto found = state->latest.find(name);

@@ -38,6 +38,8 @@ class ResultIndex {
   virtual void save(const std::vector<util::Digest>& keys, const Result& result, const KeySummary& summary) = 0;
   /// The newest summary saved under a name.
   virtual std::optional<KeySummary> latest(const std::string& name) = 0;
+  /// Whether anything was ever saved under a name; cheaper than `latest`.
+  virtual bool knows(const std::string& name) = 0;
   /// Held while the action of `key` runs, so that another process waits and then hits. The returned object
   /// releases it. Blocks; throws util::Cancelled.
   virtual std::shared_ptr<void> lock_action(const util::Digest& key, std::stop_token stop) = 0;
@@ -49,6 +51,7 @@ class MemoryResultIndex final : public ResultIndex {
   std::optional<Result> find(const util::Digest& key) override;
   void save(const std::vector<util::Digest>& keys, const Result& result, const KeySummary& summary) override;
   std::optional<KeySummary> latest(const std::string& name) override;
+  bool knows(const std::string& name) override;
   std::shared_ptr<void> lock_action(const util::Digest& key, std::stop_token stop) override;
 
  private:

@@ -92,27 +92,24 @@ void OutputFile::write(util::Bytes data) {
 }
 
 void OutputFile::append(int from, std::uint64_t size, const std::stop_token& stop) {
-  constexpr std::uint64_t kStep = std::uint64_t{16} << 20;
+  constexpr std::uint64_t kStep = std::uint64_t{16} << 20;  // between looks at `stop`
   flush();
-  off_t position = 0;
-  while (static_cast<std::uint64_t>(position) < size) {
+  std::uint64_t left = size;
+  while (left > 0) {
     if (stop.stop_requested()) throw util::Cancelled();
-    const std::uint64_t step = std::min(kStep, size - static_cast<std::uint64_t>(position));  // between looks at `stop`
-    const ssize_t count = ::copy_file_range(from, &position, fd_, nullptr, step, 0);
-    if (count > 0 || (count < 0 && errno == EINTR)) continue;
-    if (count == 0) throw util::Error("copy a blob: it is shorter than it was");
-    break;  // pipes, and some pairs of file systems: read and write
-  }
-  std::vector<std::byte> buffer(kBuffer);
-  while (static_cast<std::uint64_t>(position) < size) {
-    if (stop.stop_requested()) throw util::Cancelled();
-    const std::uint64_t left = size - static_cast<std::uint64_t>(position);
-    const ssize_t count = ::pread(from, buffer.data(), std::min<std::uint64_t>(buffer.size(), left), position);
+    const ssize_t count = ::copy_file_range(from, nullptr, fd_, nullptr, std::min(kStep, left), 0);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) util::throw_errno("copy a blob");
+    if (count <= 0) break;  // pipes, and some pairs of file systems: the rest is read and written
+    left -= static_cast<std::uint64_t>(count);
+  }
+  util::FdReader rest(from);
+  std::vector<std::byte> buffer(left > 0 ? kBuffer : 0);
+  while (left > 0) {
+    if (stop.stop_requested()) throw util::Cancelled();
+    const std::size_t count = rest.read(std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), left)));
     if (count == 0) throw util::Error("copy a blob: it is shorter than it was");
-    util::write_all(fd_, util::Bytes(buffer).first(static_cast<std::size_t>(count)));
-    position += count;
+    write(util::Bytes(buffer).first(count));
+    left -= count;
   }
 }
 

@@ -20,7 +20,7 @@ class OutputFile final : public util::Writer {
   /// Missing directories above `destination` are made. Throws util::Error.
   explicit OutputFile(const std::string& destination);
   void write(util::Bytes data) override;
-  /// Appends the first `size` bytes of file `from`, within the kernel where it can. Throws util::Error.
+  /// Appends the next `size` bytes of file `from`, within the kernel where it can. Throws util::Error, util::Cancelled.
   void append(int from, std::uint64_t size, const std::stop_token& stop);
   /// Flushes, and makes the file visible.
   void finish() override;

@@ -53,7 +53,7 @@ std::optional<Action::Outcome> Action::look_up(std::span<const Result> inputs, s
 
 bool Action::keyed_later(std::span<const Result> inputs) {
   const bool has_tree = std::ranges::any_of(inputs, [](const Result& input) { return input.tree != nullptr; });
-  return map_.reads_once && has_tree && (vertex_->meta().ignore_cache || !environment_.index.latest(step_));
+  return map_.reads_once && has_tree && (vertex_->meta().ignore_cache || !environment_.index.knows(step_));
 }
 
 void Action::make_chain_key(std::span<const Result> inputs, std::stop_token stop) {

@@ -132,6 +132,19 @@ TEST_CASE("twenty processes can open a fresh database at once and write to it") 
   for (int i = 0; i < 20; ++i) CHECK(store.find_result(key(i)));
 }
 
+TEST_CASE("a step that was saved is known by its name") {
+  test::TestDir directory;
+  cache::RecordStore store(directory / "cache.db");
+  CHECK_FALSE(store.has_summary("stage/1 COPY"));
+  cache::Record record;
+  record.key = util::sha256_of("key");
+  record.name = "stage/1 COPY";
+  record.summary = "[]";
+  store.save_records({record});
+  CHECK(store.has_summary("stage/1 COPY"));
+  CHECK_FALSE(store.has_summary("stage/2 COPY"));
+}
+
 TEST_CASE("what was written can be brought into the database before it is closed") {
   test::TestDir directory;
   const std::filesystem::path file = directory / "cache.db";

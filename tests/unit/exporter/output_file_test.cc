@@ -1,9 +1,12 @@
 #include "exporter/output_file.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
+#include <thread>
 
 #include "tests/support/test_dir.h"
 #include "util/error.h"
@@ -61,4 +64,31 @@ TEST_CASE("places that cannot be written are found beforehand") {
                        util::Error);
   CHECK_THROWS_AS(exporter::check_directory(dir / "file"), util::Error);
   CHECK_NOTHROW(exporter::check_directory(dir / "not/yet"));
+}
+
+TEST_CASE("a file is appended from where it stands, to a file and to a pipe, between other bytes") {
+  test::TestDir directory;
+  const std::string content(3'000'000, 'c');
+  directory.write("from", "skipped" + content + "more");
+  for (const bool pipe : {false, true}) {
+    const std::string path = (directory / (pipe ? "pipe" : "to")).string();
+    std::string read;
+    std::thread reader;
+    if (pipe) {
+      REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+      reader = std::thread([&] { read = util::read_file(path); });
+    }
+    const util::Fd from = util::open_file(directory / "from", O_RDONLY);
+    REQUIRE(::lseek(from.get(), 7, SEEK_SET) == 7);
+    {
+      exporter::OutputFile file(path);
+      file.write(util::as_bytes("before"));
+      file.append(from.get(), content.size(), {});
+      file.write(util::as_bytes("after"));
+      file.finish();
+    }
+    if (reader.joinable()) reader.join();
+    CHECK((pipe ? read : util::read_file(path)) == "before" + content + "after");
+    CHECK_THROWS_AS(exporter::OutputFile((directory / "other").string()).append(from.get(), 100, {}), util::Error);
+  }
 }
