@@ -11,6 +11,7 @@
 
 #include "cache/blob_flusher.h"
 #include "cache/damage.h"
+#include "cache/growing_blob.h"
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/fs.h"
@@ -89,6 +90,7 @@ struct BlobWriter::State {
   std::filesystem::path layout;
   std::filesystem::path temporary;
   util::Fd fd;
+  std::shared_ptr<GrowingBlob> growing;  ///< when somebody reads along
   std::optional<util::Digest> expected;
   util::Sha256 hash;
   util::Digest digest;  ///< when it is complete
@@ -96,6 +98,7 @@ struct BlobWriter::State {
   std::uint64_t flushing = 0;  ///< so many bytes are on their way to the disk
 
   ~State() {
+    if (growing) growing->end(false);
     if (!temporary.empty()) ::unlink(temporary.c_str());
   }
 };
@@ -108,6 +111,7 @@ void BlobWriter::write(util::Bytes data) {
   util::write_all(state_->fd.get(), data);
   state_->hash.update(data);
   state_->size += data.size();
+  if (state_->growing) state_->growing->grow(state_->size);
   if (state_->size - state_->flushing < kFlushStep) return;
   // The disk works while more is made, so that `commit` has little left to wait for. A hint: failures show there.
   (void)::sync_file_range(state_->fd.get(), static_cast<off_t>(state_->flushing),
@@ -145,6 +149,7 @@ BlobInfo BlobWriter::commit() {
     if (info.size >= kWorthKnowing) state_->known->add(info.digest, state_->fd.get());
     state_->flusher->add(std::move(state_->fd), std::move(path));
   }
+  if (state_->growing) state_->growing->end(true);
   state_.reset();
   return info;
 }
@@ -153,7 +158,8 @@ ContentStore::ContentStore(std::filesystem::path layout, std::filesystem::path t
     : layout_(std::move(layout)),
       temporary_(std::move(temporary)),
       known_(std::make_shared<KnownBlobs>()),
-      flusher_(std::make_shared<BlobFlusher>()) {}
+      flusher_(std::make_shared<BlobFlusher>()),
+      growing_(std::make_shared<GrowingBlobs>()) {}
 
 bool ContentStore::contains(const util::Digest& digest) const {
   struct stat status = {};
@@ -221,10 +227,16 @@ BlobWriter ContentStore::create(std::optional<util::Digest> expected) const {
   state->layout = layout_;
   state->temporary = pattern;
   state->fd = util::Fd(fd);
+  if (expected) state->growing = growing_->find(*expected);
+  if (state->growing && !state->growing->start(state->fd)) state->growing.reset();
   state->expected = std::move(expected);
   // mkostemp makes it private; other tools may read the layout.
   ::fchmod(fd, 0644);
   return BlobWriter(std::move(state));
+}
+
+std::shared_ptr<GrowingBlob> ContentStore::expect(const util::Digest& digest) const {
+  return growing_->expect(digest);
 }
 
 BlobInfo ContentStore::put(std::string_view bytes) const {

@@ -19,6 +19,8 @@ struct BlobInfo {
 };
 
 class BlobFlusher;
+class GrowingBlob;
+class GrowingBlobs;
 /// Files of blobs whose content this process knows to be right.
 class KnownBlobs;
 
@@ -62,6 +64,9 @@ class ContentStore {
   /// Whole small blob, verified.
   std::string read(const util::Digest& digest) const;
   BlobWriter create(std::optional<util::Digest> expected = {}) const;
+  /// For reading a blob while it is written: the next writer that this process creates for the digest fills what is returned
+  /// here. Who writes nothing after all has to `end` it.
+  std::shared_ptr<GrowingBlob> expect(const util::Digest& digest) const;
   /// Stores a document; returns its digest. A damaged one of that name is replaced, with a warning.
   BlobInfo put(std::string_view bytes) const;
   /// Takes over a finished file of the store's file system, whose digest the caller has computed.
@@ -78,6 +83,7 @@ class ContentStore {
   std::filesystem::path temporary_;
   std::shared_ptr<KnownBlobs> known_;
   std::shared_ptr<BlobFlusher> flusher_;
+  std::shared_ptr<GrowingBlobs> growing_;
 };
 
 }  // namespace cache

@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "cache/layer_directory.h"
-#include "cache/overlay_snapshotter.h"
 #include "cache/selection.h"
 #include "util/error.h"
 #include "util/fs.h"
@@ -222,7 +221,7 @@ CopySnapshotter::~CopySnapshotter() = default;
 
 std::unique_ptr<ActiveSnapshot> CopySnapshotter::prepare(std::span<const LayerId> chain, util::ProgressTask* task,
                                                          std::stop_token stop) {
-  chain_directories(layers_, chain, task, stop);
+  layers_.directories(chain, task, stop);
   return std::make_unique<CopyActive>(temporary_, layers_.tree(chain, stop), stop);
 }
 
@@ -234,7 +233,7 @@ std::vector<util::Mount> CopySnapshotter::view(std::span<const LayerId> chain, u
   std::lock_guard lock(views_->mutex);
   auto known = views_->copies.find(key);
   if (known == views_->copies.end()) {
-    chain_directories(layers_, chain, task, stop);
+    layers_.directories(chain, task, stop);
     util::TempDir copy(temporary_, "view-");
     copy_tree(*layers_.tree(chain, stop), make_directory(copy.path() / "fs"), stop);
     known = views_->copies.emplace(key, std::move(copy)).first;

@@ -80,6 +80,9 @@ class LayerStore {
 
   /// Absolute path of the layer's directory in overlay form; fetches and unpacks if needed.
   std::filesystem::path directory(const LayerId& id, util::ProgressTask* task = nullptr, std::stop_token stop = {});
+  /// The same for all layers of a chain, several at a time; in the order of the chain.
+  std::vector<std::filesystem::path> directories(std::span<const LayerId> chain, util::ProgressTask* task = nullptr,
+                                                 std::stop_token stop = {});
   /// Whether that would take no work.
   bool has_directory(const LayerId& id);
   /// Packed form; made if needed. A pulled layer is given as it was pulled unless `force`; its bytes are fetched only

@@ -84,6 +84,11 @@ struct LayerStore::State {
   std::filesystem::path unpack(const LayerRow& row, util::ProgressTask* task, std::stop_token stop);
   std::filesystem::path unpack_blob(const LayerRow& row, const util::Digest& blob, util::ProgressTask* task,
                                     std::stop_token stop);
+  /// Fetches the pulled blob and unpacks it while it arrives. nullopt: it is in the content store now, but still packed.
+  std::optional<std::filesystem::path> unpack_arriving(const LayerRow& row, util::ProgressTask* task,
+                                                       std::stop_token stop);
+  /// `raw`: the packed layer; it is read to its end.
+  std::filesystem::path unpack_bytes(const LayerRow& row, const util::Digest& diff_id, util::Reader& raw);
   Listing listing(const LayerId& id, std::stop_token stop);
   /// Null if the directory is not the layer any more.
   Listing rebuild_listing(const LayerRow& row, const std::filesystem::path& directory, std::stop_token stop);

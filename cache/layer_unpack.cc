@@ -2,9 +2,14 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "cache/damage.h"
+#include "cache/growing_blob.h"
 #include "cache/layer_store.h"
 #include "cache/layer_store_state.h"
 #include "cache/named_lock.h"
@@ -17,6 +22,9 @@
 
 namespace cache {
 namespace {
+
+/// More at a time would only wait for the disk.
+constexpr std::size_t kUnpackThreads = 4;
 
 /// Reports how much of a blob went by, and stops when asked to.
 class BlobReader final : public util::Reader {
@@ -70,6 +78,11 @@ void drain(util::Reader& reader) {
   std::vector<std::byte> buffer(64 * 1024);
   while (reader.read(buffer) != 0) {
   }
+}
+
+/// How the display names this part of a task.
+std::string extracting(const util::Digest& blob) {
+  return "extracting " + blob.to_string();
 }
 
 }  // namespace
@@ -139,19 +152,12 @@ std::optional<util::Digest> LayerStore::State::local_blob(const LayerRow& row) {
   return std::nullopt;
 }
 
-std::filesystem::path LayerStore::State::unpack_blob(const LayerRow& row, const util::Digest& blob,
-                                                     util::ProgressTask* task, std::stop_token stop) {
+std::filesystem::path LayerStore::State::unpack_bytes(const LayerRow& row, const util::Digest& diff_id, util::Reader& raw) {
   static util::Counter& unpacked = util::counter("layers.unpacked");
   util::ScopedTimer timer("unpack");
-  util::Digest diff_id = row.id;
-  for (const BlobRow& packed : records.layer_blobs(row.id)) {
-    if (packed.digest == blob) diff_id = packed.diff_id;
-  }
   util::TempDir home(temporary, "unpack-");
   std::filesystem::path directory = made_layer_root(home);
   LayerDirectoryWriter writer(directory, form);
-  std::uint64_t total = content.find(blob).value_or(BlobInfo{}).size;
-  BlobReader raw(content.open(blob), total, "extracting " + blob.to_string(), task, std::move(stop));
   std::unique_ptr<util::Reader> plain = util::make_decompressor(raw);
   HashingReader tar(*plain);
   {
@@ -176,13 +182,60 @@ std::filesystem::path LayerStore::State::unpack_blob(const LayerRow& row, const 
   return snapshot_directory(name);
 }
 
+std::filesystem::path LayerStore::State::unpack_blob(const LayerRow& row, const util::Digest& blob,
+                                                     util::ProgressTask* task, std::stop_token stop) {
+  util::Digest diff_id = row.id;
+  for (const BlobRow& packed : records.layer_blobs(row.id)) {
+    if (packed.digest == blob) diff_id = packed.diff_id;
+  }
+  std::uint64_t total = content.find(blob).value_or(BlobInfo{}).size;
+  BlobReader raw(content.open(blob), total, extracting(blob), task, std::move(stop));
+  return unpack_bytes(row, diff_id, raw);
+}
+
+std::optional<std::filesystem::path> LayerStore::State::unpack_arriving(const LayerRow& row, util::ProgressTask* task,
+                                                                        std::stop_token stop) {
+  const util::Digest& blob = row.remote->digest;
+  std::shared_ptr<GrowingBlob> arriving = content.expect(blob);
+  std::exception_ptr failure;
+  std::jthread download;
+  try {
+    download = std::jthread([&] {
+      try {
+        fetch(row, task, stop);
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      arriving->end(false);  // if it is here by another way than a writer of this process
+    });
+  } catch (const std::system_error&) {
+    fetch(row, task, stop);
+    return std::nullopt;
+  }
+  std::optional<std::filesystem::path> made;
+  try {
+    BlobReader raw(std::make_unique<GrowingBlobReader>(arriving, stop), static_cast<std::uint64_t>(row.remote->size),
+                   extracting(blob), task, stop);
+    made = unpack_bytes(row, row.id, raw);
+  } catch (const util::Cancelled&) {
+    throw;
+  } catch (const util::Error& error) {
+    // The download says better what is wrong, or else the blob when it is read once more.
+    util::log_debug(fmt::format("unpack layer `{}` while it arrives: {}", row.id.to_string(), error.what()));
+  }
+  download.join();
+  if (failure) std::rethrow_exception(failure);
+  return made;
+}
+
 std::filesystem::path LayerStore::State::unpack(const LayerRow& row, util::ProgressTask* task, std::stop_token stop) {
   // A blob that turns out to be damaged is dropped by the content store; then there is one more way to try for each
   // packed form.
   for (int attempt = 0;; ++attempt) {
     std::optional<util::Digest> blob = local_blob(row);
     if (!blob) {
-      fetch(row, task, stop);
+      if (!row.remote) throw_lost(row);
+      if (std::optional<std::filesystem::path> made = unpack_arriving(row, task, stop)) return *made;
       blob = local_blob(row);
       if (!blob) throw_lost(row);
     }
@@ -215,6 +268,36 @@ std::filesystem::path LayerStore::directory(const LayerId& id, util::ProgressTas
   state_->records.touch(id);
   state_->memory.lock()->directories[id] = *path;
   return *path;
+}
+
+std::vector<std::filesystem::path> LayerStore::directories(std::span<const LayerId> chain, util::ProgressTask* task,
+                                                           std::stop_token stop) {
+  std::vector<std::filesystem::path> paths(chain.size());
+  std::vector<std::exception_ptr> failures(chain.size());
+  std::atomic<std::size_t> next{0};
+  std::atomic<bool> failed{false};
+  auto work = [&] {
+    for (std::size_t i = next++; i < chain.size() && !failed; i = next++) {
+      try {
+        paths[i] = directory(chain[i], task, stop);
+      } catch (...) {
+        failures[i] = std::current_exception();
+        failed = true;
+      }
+    }
+  };
+  {
+    // Layers that are unpacked already cost a look-up; threads are for those that are not.
+    std::vector<std::jthread> threads;
+    std::size_t missing = 0;
+    for (const LayerId& id : chain) missing += has_directory(id) ? 0 : 1;
+    for (std::size_t i = 1; i < std::min(missing, kUnpackThreads); ++i) threads.emplace_back(work);
+    work();
+  }
+  for (const std::exception_ptr& failure : failures) {
+    if (failure) std::rethrow_exception(failure);
+  }
+  return paths;
 }
 
 bool LayerStore::has_directory(const LayerId& id) {

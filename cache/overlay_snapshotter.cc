@@ -9,9 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
-#include <thread>
 #include <unordered_set>
 #include <utility>
 
@@ -23,8 +20,6 @@
 
 namespace cache {
 namespace {
-
-constexpr std::size_t kUnpackThreads = 4;
 
 std::filesystem::path make_directory(const std::filesystem::path& path) {
   if ((::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) || ::chmod(path.c_str(), 0755) != 0) {
@@ -108,36 +103,6 @@ bool overlay_usable(const std::filesystem::path& root) {
   }
 }
 
-std::vector<std::filesystem::path> chain_directories(LayerStore& layers, std::span<const LayerId> chain,
-                                                     util::ProgressTask* task, std::stop_token stop) {
-  std::vector<std::filesystem::path> paths(chain.size());
-  std::vector<std::exception_ptr> failures(chain.size());
-  std::atomic<std::size_t> next{0};
-  std::atomic<bool> failed{false};
-  auto work = [&] {
-    for (std::size_t i = next++; i < chain.size() && !failed; i = next++) {
-      try {
-        paths[i] = layers.directory(chain[i], task, stop);
-      } catch (...) {
-        failures[i] = std::current_exception();
-        failed = true;
-      }
-    }
-  };
-  {
-    // Layers that are unpacked already cost a look-up; threads are for those that are not.
-    std::vector<std::jthread> threads;
-    std::size_t missing = 0;
-    for (const LayerId& id : chain) missing += layers.has_directory(id) ? 0 : 1;
-    for (std::size_t i = 1; i < std::min(missing, kUnpackThreads); ++i) threads.emplace_back(work);
-    work();
-  }
-  for (const std::exception_ptr& failure : failures) {
-    if (failure) std::rethrow_exception(failure);
-  }
-  return paths;
-}
-
 OverlaySnapshotter::OverlaySnapshotter(LayerStore& layers, std::filesystem::path root, std::filesystem::path temporary)
     : layers_(layers), root_(std::move(root)), temporary_(std::move(temporary)) {}
 
@@ -179,7 +144,7 @@ std::string OverlaySnapshotter::amended_directory(std::span<const LayerId> chain
 /// has already, and what the lower one does, the upper one does again.
 std::vector<std::string> OverlaySnapshotter::lower_directories(std::span<const LayerId> chain, util::ProgressTask* task,
                                                                std::stop_token stop) {
-  std::vector<std::filesystem::path> paths = chain_directories(layers_, chain, task, stop);
+  std::vector<std::filesystem::path> paths = layers_.directories(chain, task, stop);
   std::vector<std::string> lower;
   std::unordered_set<util::Digest> seen;
   for (std::size_t i = chain.size(); i-- > 0;) {

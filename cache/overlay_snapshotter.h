@@ -38,8 +38,4 @@ class OverlaySnapshotter final : public Snapshotter {
 /// child process tries it in a mount namespace of its own.
 bool overlay_usable(const std::filesystem::path& root);
 
-/// Makes the directory forms of all layers of a chain, several at a time; in the order of the chain.
-std::vector<std::filesystem::path> chain_directories(LayerStore& layers, std::span<const LayerId> chain,
-                                                     util::ProgressTask* task, std::stop_token stop);
-
 }  // namespace cache

@@ -84,7 +84,7 @@ class TarExporter final : public Exporter {
     return run_task(task, [&] {
       // Unpacked before the first byte goes out: a damaged layer is made again, and that starts the export anew.
       for (const PlatformImage& image : request.images) {
-        for (const cache::LayerId& id : image.layers) services_.cache.layers().directory(id, &task, stop);
+        services_.cache.layers().directories(image.layers, &task, stop);
       }
       std::vector<RootTree> roots = open_root_trees(request, services_.cache, stop);
       task.bytes("sending tarball", 0, 0);
