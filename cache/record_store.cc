@@ -90,7 +90,7 @@ LayerRow read_layer_row(const sql::Query& query) {
 void write_layer_row(sql::Connection& connection, const LayerRow& row) {
   std::string remote = row.remote ? util::dump_json(oci::to_json(*row.remote)) : std::string();
   sql::Query query = connection.query("INSERT OR REPLACE INTO layers VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
-  query.bind(row.id.to_string()).bind(row.snapshot).bind(std::int64_t{row.has_listing});
+  query.bind(row.id).bind(row.snapshot).bind(std::int64_t{row.has_listing});
   row.remote ? query.bind(remote) : query.bind_null();
   query.bind(row.remote_origin)
       .bind(row.created)
@@ -101,14 +101,14 @@ void write_layer_row(sql::Connection& connection, const LayerRow& row) {
 
 void write_blob_row(sql::Connection& connection, const BlobRow& row) {
   sql::Query query = connection.query("INSERT OR REPLACE INTO blobs VALUES(?, ?, ?, ?, ?, ?)");
-  query.bind(row.layer.to_string()).bind(util::to_string(row.compression)).bind(row.variant);
-  query.bind(row.digest.to_string()).bind(static_cast<std::int64_t>(row.size)).bind(row.diff_id.to_string());
+  query.bind(row.layer).bind(util::to_string(row.compression)).bind(row.variant);
+  query.bind(row.digest).bind(static_cast<std::int64_t>(row.size)).bind(row.diff_id);
   query.run();
 }
 
 void delete_layer_rows(sql::Connection& connection, const LayerId& id) {
-  connection.query("DELETE FROM layers WHERE id = ?").bind(id.to_string()).run();
-  connection.query("DELETE FROM blobs WHERE layer = ?").bind(id.to_string()).run();
+  connection.query("DELETE FROM layers WHERE id = ?").bind(id).run();
+  connection.query("DELETE FROM blobs WHERE layer = ?").bind(id).run();
 }
 
 }  // namespace
@@ -229,7 +229,7 @@ std::optional<Record> RecordStore::find_record(const util::Digest& key) {
   sql::Query query = state->connection.query(
       "SELECT layers, records.created, name, summaries.summary FROM records "
       "LEFT JOIN summaries ON summaries.id = records.summary WHERE key = ?");
-  query.bind(key.to_string());
+  query.bind(key);
   if (!query.step()) return std::nullopt;
   return Record{key, decode_layers(query.text(0)), query.text(3), query.text(2), query.number(1)};
 }
@@ -242,7 +242,7 @@ std::optional<std::vector<LayerId>> RecordStore::find_result(const util::Digest&
   std::int64_t used = 0;
   {
     sql::Query query = state->connection.query("SELECT layers, used FROM records WHERE key = ?");
-    query.bind(key.to_string());
+    query.bind(key);
     if (!query.step()) return std::nullopt;
     text = query.text(0);
     used = query.number(1);
@@ -265,7 +265,7 @@ void RecordStore::save_records(const std::vector<Record>& records) {
     previous = &record;
     std::string layers = encode_layers(record.layers);
     state->connection.query("INSERT OR REPLACE INTO records VALUES(?, ?, ?, ?, ?)")
-        .bind(record.key.to_string())
+        .bind(record.key)
         .bind(layers)
         .bind(summary)
         .bind(record.created)
@@ -304,7 +304,7 @@ std::optional<LayerRow> RecordStore::find_layer(const LayerId& id) {
   auto state = state_->lock();
   sql::Query query =
       state->connection.query("SELECT id, snapshot, listing, remote, origin, created, size FROM layers WHERE id = ?");
-  query.bind(id.to_string());
+  query.bind(id);
   if (!query.step()) return std::nullopt;
   return read_layer_row(query);
 }
@@ -321,7 +321,7 @@ void RecordStore::set_remote(const LayerId& id, const oci::Descriptor& remote, c
       .query(
           "INSERT INTO layers VALUES(?1, '', 0, ?2, ?3, 0, 0, ?4) "
           "ON CONFLICT(id) DO UPDATE SET remote = ?2, origin = ?3, used = ?4")
-      .bind(id.to_string())
+      .bind(id)
       .bind(text)
       .bind(origin)
       .bind(util::now_nanoseconds())
@@ -334,7 +334,7 @@ void RecordStore::set_directory(const LayerId& id, const std::string& snapshot, 
       .query(
           "INSERT INTO layers VALUES(?1, ?2, ?3, NULL, '', 0, ?4, ?5) "
           "ON CONFLICT(id) DO UPDATE SET snapshot = ?2, listing = ?3, size = ?4, used = ?5")
-      .bind(id.to_string())
+      .bind(id)
       .bind(snapshot)
       .bind(std::int64_t{has_listing})
       .bind(static_cast<std::int64_t>(size))
@@ -346,7 +346,7 @@ std::vector<BlobRow> RecordStore::layer_blobs(const LayerId& id) {
   auto state = state_->lock();
   sql::Query query =
       state->connection.query("SELECT compression, variant, digest, size, diff_id FROM blobs WHERE layer = ?");
-  query.bind(id.to_string());
+  query.bind(id);
   std::vector<BlobRow> rows;
   while (query.step()) {
     std::optional<util::Compression> compression = util::parse_compression(query.text(0));
@@ -361,7 +361,7 @@ std::optional<BlobRow> RecordStore::find_blob(const util::Digest& digest) {
   auto state = state_->lock();
   sql::Query query =
       state->connection.query("SELECT layer, compression, variant, size, diff_id FROM blobs WHERE digest = ?");
-  query.bind(digest.to_string());
+  query.bind(digest);
   while (query.step()) {
     std::optional<util::Compression> compression = util::parse_compression(query.text(1));
     if (!compression) continue;
@@ -394,7 +394,7 @@ void RecordStore::replace_layer(const LayerRow& row, const std::vector<BlobRow>&
 
 void RecordStore::remove_blob(const util::Digest& digest) {
   auto state = state_->lock();
-  state->connection.query("DELETE FROM blobs WHERE digest = ?").bind(digest.to_string()).run();
+  state->connection.query("DELETE FROM blobs WHERE digest = ?").bind(digest).run();
 }
 
 std::vector<LayerRow> RecordStore::all_layers() {

@@ -44,6 +44,12 @@ Query& Query::bind(std::string_view text) {
   return *this;
 }
 
+Query& Query::bind(const util::Digest& digest) {
+  const std::string text = digest.to_string();
+  check(database_, "query", sqlite3_bind_text64(statement_, next_++, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+  return *this;
+}
+
 Query& Query::bind_blob(std::string_view bytes) {
   const char* data = bytes.data() != nullptr ? bytes.data() : "";
   check(database_, "query", sqlite3_bind_blob64(statement_, next_++, data, bytes.size(), SQLITE_STATIC));

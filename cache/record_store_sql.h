@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -9,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "util/digest.h"
 #include "util/error.h"
 
 namespace cache::sql {
@@ -28,6 +30,10 @@ class Query {
   ~Query();
   /// Binds the next parameter. The text must live until the Query is gone.
   Query& bind(std::string_view text);
+  template <std::same_as<std::string> T>
+  Query& bind(T&& temporary) = delete;
+  /// A copy of its text.
+  Query& bind(const util::Digest& digest);
   Query& bind_blob(std::string_view bytes);
   Query& bind(std::int64_t value);
   Query& bind_null();

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <unordered_map>
@@ -85,10 +86,6 @@ std::uint32_t today() {
   return static_cast<std::uint32_t>(util::now_nanoseconds() / 1'000'000'000 / kSecondsPerDay);
 }
 
-int nibble(char c) {
-  return c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
 bool same(const Record& record, const util::FileStat& stat) {
   return record.device == stat.device && record.inode == stat.inode && record.size == stat.size &&
          record.mtime == stat.mtime && record.ctime == stat.ctime;
@@ -101,20 +98,14 @@ Record make_record(const util::FileStat& stat, const util::Digest& digest) {
   record.size = stat.size;
   record.mtime = stat.mtime;
   record.ctime = stat.ctime;
-  std::string_view hex = digest.hex();
-  for (int i = 0; i < 32; ++i) {
-    record.digest[i] = static_cast<unsigned char>(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
-  }
+  std::memcpy(record.digest, digest.bytes().data(), sizeof record.digest);
   return record;
 }
 
 util::Digest record_digest(const Record& record) {
-  char hex[64];
-  for (int i = 0; i < 32; ++i) {
-    hex[2 * i] = "0123456789abcdef"[record.digest[i] >> 4];
-    hex[2 * i + 1] = "0123456789abcdef"[record.digest[i] & 15];
-  }
-  return util::Digest::sha256(std::string_view(hex, 64));
+  std::array<unsigned char, 32> bytes;
+  std::memcpy(bytes.data(), record.digest, sizeof record.digest);
+  return util::Digest::sha256(bytes);
 }
 
 /// A cache file mapped into memory; empty when there is none or it is damaged.

@@ -8,10 +8,13 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
+#include <vector>
 
 #include "util/check.h"
 #include "util/error.h"
+#include "util/sync.h"
 
 namespace util {
 namespace {
@@ -19,14 +22,50 @@ namespace {
 constexpr std::string_view kSha256 = "sha256:";
 constexpr std::string_view kSha512 = "sha512:";
 constexpr std::size_t kPrefixLength = 7;  // both prefixes
+constexpr std::size_t kSha256Digits = 64;
+constexpr std::size_t kSha512Digits = 128;
 
-bool is_lower_hex(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+int nibble(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-bool is_digest(std::string_view text) {
-  std::size_t digits = text.starts_with(kSha256) ? 64 : text.starts_with(kSha512) ? 128 : 0;
-  return digits != 0 && text.size() == kPrefixLength + digits && is_lower_hex(text.substr(kPrefixLength));
+std::optional<std::array<unsigned char, 32>> from_hex(std::string_view hex) {
+  std::array<unsigned char, 32> bytes;
+  if (hex.size() != 2 * bytes.size()) return std::nullopt;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const int high = nibble(hex[2 * i]);
+    const int low = nibble(hex[2 * i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    bytes[i] = static_cast<unsigned char>(high << 4 | low);
+  }
+  return bytes;
+}
+
+void append_hex(std::string& to, const std::array<unsigned char, 32>& bytes) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  for (unsigned char byte : bytes) {
+    to.push_back(kHex[byte >> 4]);
+    to.push_back(kHex[byte & 15]);
+  }
+}
+
+/// The hex of all sha512 that the process has met. They appear in documents of others only, and nothing is stored under one.
+struct LongDigests {
+  std::map<std::string, std::uint64_t, std::less<>> numbers;
+  std::vector<const std::string*> texts;
+};
+
+Sync<LongDigests>& long_digests() {
+  static Sync<LongDigests> table;
+  return table;
+}
+
+std::uint64_t number_of_long(std::string_view hex) {
+  auto table = long_digests().lock();
+  const auto [entry, added] = table->numbers.try_emplace(std::string(hex), table->texts.size());
+  if (added) table->texts.push_back(&entry->first);
+  return entry->second;
 }
 
 std::span<const std::byte> bytes_of(std::string_view text) {
@@ -36,34 +75,65 @@ std::span<const std::byte> bytes_of(std::string_view text) {
 }  // namespace
 
 std::optional<Digest> Digest::find(std::string_view text) {
-  if (!is_digest(text)) return std::nullopt;
   Digest digest;
-  digest.text_ = text;
+  if (text.starts_with(kSha256)) {
+    const std::optional<std::array<unsigned char, 32>> bytes = from_hex(text.substr(kPrefixLength));
+    if (!bytes) return std::nullopt;
+    return sha256(*bytes);
+  }
+  const std::string_view hex = text.substr(std::min(text.size(), kPrefixLength));
+  if (!text.starts_with(kSha512) || hex.size() != kSha512Digits) return std::nullopt;
+  if (!std::ranges::all_of(hex, [](char c) { return nibble(c) >= 0; })) return std::nullopt;
+  const std::uint64_t number = number_of_long(hex);
+  digest.algorithm_ = Algorithm::sha512;
+  std::memcpy(digest.bytes_.data(), &number, sizeof number);
   return digest;
 }
 
 Digest Digest::parse(std::string_view text) {
   std::optional<Digest> digest = find(text);
   if (!digest) throw Error(fmt::format("parse digest `{}`: not of the form sha256:<64 hex digits>", text));
-  return *std::move(digest);
+  return *digest;
 }
 
 Digest Digest::sha256(std::string_view hex) {
-  std::string text;
-  text.reserve(kPrefixLength + hex.size());
-  text.append(kSha256).append(hex);
-  if (!is_digest(text)) throw Error(fmt::format("parse digest `{}`: not 64 hex digits", hex));
+  const std::optional<std::array<unsigned char, 32>> bytes = from_hex(hex);
+  if (!bytes) throw Error(fmt::format("parse digest `{}`: not 64 hex digits", hex));
+  return sha256(*bytes);
+}
+
+Digest Digest::sha256(const std::array<unsigned char, 32>& bytes) noexcept {
   Digest digest;
-  digest.text_ = std::move(text);
+  digest.algorithm_ = Algorithm::sha256;
+  digest.bytes_ = bytes;
   return digest;
 }
 
 std::string_view Digest::algorithm() const noexcept {
-  return std::string_view(text_).substr(0, text_.empty() ? 0 : 6);
+  return algorithm_ == Algorithm::none ? "" : algorithm_ == Algorithm::sha256 ? "sha256" : "sha512";
 }
 
-std::string_view Digest::hex() const noexcept {
-  return text_.empty() ? std::string_view() : std::string_view(text_).substr(kPrefixLength);
+std::string Digest::hex() const {
+  if (algorithm_ == Algorithm::sha512) {
+    std::uint64_t number;
+    std::memcpy(&number, bytes_.data(), sizeof number);
+    return *long_digests().lock()->texts[number];
+  }
+  std::string hex;
+  if (empty()) return hex;
+  hex.reserve(kSha256Digits);
+  append_hex(hex, bytes_);
+  return hex;
+}
+
+std::string Digest::to_string() const {
+  std::string text;
+  if (empty()) return text;
+  if (algorithm_ == Algorithm::sha512) return text.append(kSha512).append(hex());
+  text.reserve(kPrefixLength + kSha256Digits);
+  text.append(kSha256);
+  append_hex(text, bytes_);
+  return text;
 }
 
 struct Sha256::State {
@@ -108,13 +178,7 @@ Digest Sha256::finish() {
   state_->flush();
   SHA256_Final(raw.data(), &state_->context);
   state_.reset();
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::array<char, 2 * SHA256_DIGEST_LENGTH> hex;
-  for (std::size_t i = 0; i < raw.size(); ++i) {
-    hex[2 * i] = kHex[raw[i] >> 4];
-    hex[2 * i + 1] = kHex[raw[i] & 15];
-  }
-  return Digest::sha256({hex.data(), hex.size()});
+  return Digest::sha256(raw);
 }
 
 Digest sha256_of(std::string_view data) {
@@ -137,6 +201,10 @@ Hasher& Hasher::field(std::string_view label, std::string_view value) {
   hash_.update(label);
   hash_.update(value);
   return *this;
+}
+
+Hasher& Hasher::field(std::string_view label, const Digest& value) {
+  return field(label, std::string_view(value.to_string()));
 }
 
 Hasher& Hasher::number(std::string_view label, std::int64_t value) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,29 +14,37 @@
 
 namespace util {
 
-/// A content digest "algorithm:hex" (image-spec descriptor.md, "Digests"). sha256 and sha512 are
-/// known. An empty Digest (default constructed) names nothing.
+/// A content digest "algorithm:hex" (image-spec descriptor.md, "Digests"). sha256 and sha512 are known. An empty Digest
+/// (default constructed) names nothing. Small and cheap to copy: tens of thousands are kept for a layer.
 class Digest {
  public:
   Digest() = default;
   /// Throws Error when the text is not a digest of a known algorithm.
   static Digest parse(std::string_view text);
   static std::optional<Digest> find(std::string_view text);
-  /// From lower-case hex of a sha256.
+  /// From lower-case hex of a sha256. Throws Error when it is not that.
   static Digest sha256(std::string_view hex);
+  static Digest sha256(const std::array<unsigned char, 32>& bytes) noexcept;
 
-  bool empty() const noexcept { return text_.empty(); }
-  explicit operator bool() const noexcept { return !text_.empty(); }
-  const std::string& to_string() const noexcept { return text_; }
+  bool empty() const noexcept { return algorithm_ == Algorithm::none; }
+  explicit operator bool() const noexcept { return !empty(); }
+  /// "" when empty.
+  std::string to_string() const;
+  /// "sha256", "sha512" or "".
   std::string_view algorithm() const noexcept;
-  std::string_view hex() const noexcept;
+  std::string hex() const;
   /// First 12 hex digits, for people.
-  std::string short_hex() const { return std::string(hex().substr(0, 12)); }
+  std::string short_hex() const { return hex().substr(0, 12); }
+  /// Of a sha256 its bytes; of no use for others.
+  const std::array<unsigned char, 32>& bytes() const noexcept { return bytes_; }
 
+  /// By algorithm, then (sha256) as their texts.
   auto operator<=>(const Digest&) const = default;
 
  private:
-  std::string text_;
+  enum class Algorithm : std::uint8_t { none, sha256, sha512 };
+  Algorithm algorithm_ = Algorithm::none;
+  std::array<unsigned char, 32> bytes_{};  ///< of a sha512, which is rare, its number in a table of the process
 };
 
 /// Streaming SHA-256.
@@ -62,7 +72,7 @@ class Hasher {
  public:
   explicit Hasher(std::string_view recipe);
   Hasher& field(std::string_view label, std::string_view value);
-  Hasher& field(std::string_view label, const Digest& value) { return field(label, value.to_string()); }
+  Hasher& field(std::string_view label, const Digest& value);
   Hasher& number(std::string_view label, std::int64_t value);
   /// May be called once.
   Digest finish() { return hash_.finish(); }
@@ -76,6 +86,8 @@ class Hasher {
 template <>
 struct std::hash<util::Digest> {
   std::size_t operator()(const util::Digest& digest) const noexcept {
-    return std::hash<std::string>()(digest.to_string());
+    std::size_t hash;
+    std::memcpy(&hash, digest.bytes().data(), sizeof hash);
+    return hash;
   }
 };
