@@ -5,10 +5,13 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <unordered_map>
+#include <initializer_list>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "util/error.h"
@@ -48,30 +51,32 @@ struct Record {
 };
 static_assert(sizeof(Header) == 32 && sizeof(Record) == 96);
 
-/// 64-bit hash with a fixed definition (it is on disk); four lanes, so that it keeps up with memory.
-std::uint64_t hash_bytes(const char* data, std::size_t size) {
+/// 64-bit hash with a fixed definition (it is on disk); four lanes, so that it keeps up with memory. Of the parts all but
+/// the last have a multiple of 32 bytes; how the bytes are cut makes no difference.
+std::uint64_t hash_parts(std::initializer_list<std::string_view> parts) {
   constexpr std::uint64_t kPrime = 0x9E3779B97F4A7C15ull;
-  std::uint64_t lanes[4] = {size + 1, kPrime, kPrime ^ size, ~kPrime};
+  std::uint64_t total = 0;
+  for (std::string_view part : parts) total += part.size();
+  std::uint64_t lanes[4] = {total + 1, kPrime, kPrime ^ total, ~kPrime};
   auto mix = [](std::uint64_t lane, std::uint64_t word) {
     lane = (lane ^ word) * kPrime;
     return lane ^ (lane >> 29);
   };
-  while (size >= 32) {
-    for (std::uint64_t& lane : lanes) {
-      std::uint64_t word;
-      std::memcpy(&word, data, 8);
-      lane = mix(lane, word);
-      data += 8;
+  for (std::string_view part : parts) {
+    for (; part.size() >= 32; part.remove_prefix(32)) {
+      for (std::size_t i = 0; i < 4; ++i) {
+        std::uint64_t word;
+        std::memcpy(&word, part.data() + 8 * i, 8);
+        lanes[i] = mix(lanes[i], word);
+      }
     }
-    size -= 32;
-  }
-  for (int i = 0; size > 0; ++i) {
-    std::uint64_t word = 0;
-    std::size_t part = size < 8 ? size : 8;
-    std::memcpy(&word, data, part);
-    lanes[i] = mix(lanes[i], word);
-    data += part;
-    size -= part;
+    for (std::size_t i = 0; !part.empty(); ++i) {
+      std::uint64_t word = 0;
+      const std::size_t size = std::min<std::size_t>(part.size(), 8);
+      std::memcpy(&word, part.data(), size);
+      lanes[i] = mix(lanes[i], word);
+      part.remove_prefix(size);
+    }
   }
   std::uint64_t result = 0;
   for (std::uint64_t lane : lanes) result = mix(result, lane ^ (lane >> 32));
@@ -79,7 +84,7 @@ std::uint64_t hash_bytes(const char* data, std::size_t size) {
 }
 
 std::uint64_t hash_path(std::string_view path) {
-  return hash_bytes(path.data(), path.size());
+  return hash_parts({path});
 }
 
 std::uint32_t today() {
@@ -160,7 +165,7 @@ class Mapping {
     if (std::memcmp(head.magic, kMagic, sizeof kMagic) != 0) return false;
     if (head.slots == 0 || (head.slots & (head.slots - 1)) != 0 || head.text_size > size_) return false;
     if (size_ != sizeof(Header) + 4ull * head.slots + sizeof(Record) * head.count + head.text_size) return false;
-    return hash_bytes(data_ + sizeof(Header), size_ - sizeof(Header)) == head.checksum;
+    return hash_parts({std::string_view(data_, size_).substr(sizeof(Header))}) == head.checksum;
   }
 
   void release() {
@@ -172,44 +177,70 @@ class Mapping {
   std::size_t size_ = 0;
 };
 
-/// Collects records and paths into the form on disk.
-class Image {
+/// Records by path, in memory as on disk.
+class Table {
  public:
-  void add(std::string_view path, Record record) {
+  const Record* find(std::string_view path) const {
+    const std::uint32_t number = slots_[slot_of(path, hash_path(path))];
+    return number == 0 ? nullptr : &records_[number - 1];
+  }
+  void put(std::string_view path, Record record) {
     record.path_hash = hash_path(path);
+    std::uint32_t& number = slots_[slot_of(path, record.path_hash)];
+    if (number != 0) {
+      record.path_offset = records_[number - 1].path_offset;
+      record.path_size = records_[number - 1].path_size;
+      records_[number - 1] = record;
+      return;
+    }
     record.path_offset = static_cast<std::uint32_t>(text_.size());
     record.path_size = static_cast<std::uint32_t>(path.size());
     text_ += path;
     records_.push_back(record);
+    number = static_cast<std::uint32_t>(records_.size());
+    if (records_.size() * 2 > slots_.size()) grow();
   }
-
-  std::string build() const {
-    std::uint32_t slots = 8;
-    while (slots < records_.size() * 2) slots *= 2;
-    std::vector<std::uint32_t> table(slots);
-    for (std::uint32_t i = 0; i < records_.size(); ++i) {
-      std::uint32_t slot = records_[i].path_hash & (slots - 1);
-      while (table[slot] != 0) slot = (slot + 1) & (slots - 1);
-      table[slot] = i + 1;
-    }
+  void set_used(std::uint32_t day) {
+    for (Record& record : records_) record.used_day = day;
+  }
+  /// Throws util::Error.
+  void write(int fd) const {
     Header header = {};
     std::memcpy(header.magic, kMagic, sizeof kMagic);
     header.count = static_cast<std::uint32_t>(records_.size());
-    header.slots = slots;
+    header.slots = static_cast<std::uint32_t>(slots_.size());
     header.text_size = text_.size();
-    std::string image(sizeof(Header) + 4ull * slots + sizeof(Record) * records_.size() + text_.size(), '\0');
-    char* to = image.data() + sizeof(Header);
-    std::memcpy(to, table.data(), 4ull * slots);
-    to += 4ull * slots;
-    if (!records_.empty()) std::memcpy(to, records_.data(), sizeof(Record) * records_.size());
-    to += sizeof(Record) * records_.size();
-    if (!text_.empty()) std::memcpy(to, text_.data(), text_.size());
-    header.checksum = hash_bytes(image.data() + sizeof(Header), image.size() - sizeof(Header));
-    std::memcpy(image.data(), &header, sizeof header);
-    return image;
+    header.checksum = hash_parts({view(std::span(slots_)), view(std::span(records_)), text_});
+    for (std::string_view part : {view(std::span(&header, 1)), view(std::span(slots_)), view(std::span(records_)), std::string_view(text_)}) {
+      util::write_all(fd, part);
+    }
   }
 
  private:
+  template <typename T>
+  static std::string_view view(std::span<T> data) {
+    return {reinterpret_cast<const char*>(data.data()), data.size_bytes()};
+  }
+  /// Where it stands, or else would.
+  std::size_t slot_of(std::string_view path, std::uint64_t hash) const {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t slot = hash & mask;
+    for (; slots_[slot] != 0; slot = (slot + 1) & mask) {
+      const Record& record = records_[slots_[slot] - 1];
+      if (record.path_hash == hash && std::string_view(text_).substr(record.path_offset, record.path_size) == path) break;
+    }
+    return slot;
+  }
+  void grow() {
+    slots_.assign(slots_.size() * 2, 0);
+    for (std::uint32_t i = 0; i < records_.size(); ++i) {
+      std::size_t slot = records_[i].path_hash & (slots_.size() - 1);
+      while (slots_[slot] != 0) slot = (slot + 1) & (slots_.size() - 1);
+      slots_[slot] = i + 1;
+    }
+  }
+
+  std::vector<std::uint32_t> slots_ = std::vector<std::uint32_t>(8);
   std::vector<Record> records_;
   std::string text_;
 };
@@ -224,7 +255,7 @@ struct StatCache::State {
   std::unique_ptr<Mapping> old;
   mutable std::vector<std::atomic<unsigned char>> used;  ///< records of `old` that were asked for
   struct Fresh {
-    std::unordered_map<std::string, Record> records;  ///< stand before what `old` says
+    Table records;  ///< stand before what `old` says
     bool saved = true;
   };
   util::Sync<Fresh> fresh;
@@ -244,16 +275,16 @@ std::optional<util::Digest> StatCache::find(const std::string& path, const util:
     }
   }
   auto fresh = state_->fresh.lock();
-  auto found = fresh->records.find(path);
-  if (found == fresh->records.end() || !same(found->second, stat)) return std::nullopt;
-  return record_digest(found->second);
+  const Record* found = fresh->records.find(path);
+  if (found == nullptr || !same(*found, stat)) return std::nullopt;
+  return record_digest(*found);
 }
 
 bool StatCache::put(const std::string& path, const util::FileStat& stat, const util::Digest& digest) {
   if (digest.algorithm() != "sha256" || stat.ctime > util::now_nanoseconds() - kRacy) return false;
   const Record record = make_record(stat, digest);
   auto fresh = state_->fresh.lock();
-  fresh->records.insert_or_assign(path, record);
+  fresh->records.put(path, record);
   fresh->saved = false;
   return true;
 }
@@ -262,19 +293,17 @@ void StatCache::save() noexcept {
   try {
     auto fresh = state_->fresh.lock();
     if (fresh->saved) return;
-    std::uint32_t day = today();
-    Image image;
+    const std::uint32_t day = today();
+    fresh->records.set_used(day);
     for (std::uint32_t i = 0; i < state_->old->count(); ++i) {
       Record record = state_->old->record(i);
       if (state_->used[i].load(std::memory_order_relaxed) != 0) record.used_day = day;
-      std::string path(state_->old->path(record));
-      if (record.used_day + kForgetDays >= day && !fresh->records.contains(path)) image.add(path, record);
+      const std::string_view path = state_->old->path(record);
+      if (record.used_day + kForgetDays >= day && fresh->records.find(path) == nullptr) fresh->records.put(path, record);
     }
-    for (auto& [path, record] : fresh->records) {
-      record.used_day = day;
-      image.add(path, record);
-    }
-    util::write_file_atomically(state_->file, image.build());
+    util::AtomicFile file(state_->file);
+    fresh->records.write(file.fd());
+    file.commit();
     fresh->saved = true;
   } catch (const std::exception& error) {
     util::log_warning(fmt::format("save the stat cache: {}", error.what()));

@@ -33,7 +33,7 @@ struct Recipe {
 };
 
 /// Cuts the input in chunks of fixed size and has them encoded by its threads. Whichever of them finishes the next piece
-/// in order hands it on, so that the caller is free to make more input. At most two chunks per thread are held.
+/// in order hands it on, so that the caller is free to make more input. At most one chunk per thread is held, and one that is being filled or waits.
 class ChunkedCompressor final : public Writer {
  public:
   ChunkedCompressor(Recipe recipe, Writer& next, unsigned threads)
@@ -46,13 +46,15 @@ class ChunkedCompressor final : public Writer {
 
  private:
   struct Job {
-    std::vector<std::byte> input;
-    std::vector<std::byte> space;
-    Bytes output;  // in `space`
+    std::vector<std::byte> buffer;  // the chunk; once it is encoded, what holds `output`
+    Bytes output;
     bool done = false;
   };
 
+  void append(Bytes data);
   void submit();
+  /// With `space` to write into; job and space have changed buffers afterwards.
+  static void encode(ChunkEncoder& encoder, Job& job, std::vector<std::byte>& space);
   void encode_here(Job& job);
   void add_thread();
   void work() noexcept;
@@ -65,6 +67,7 @@ class ChunkedCompressor final : public Writer {
   const std::size_t limit_;
   std::unique_ptr<Job> filling_;
   std::unique_ptr<ChunkEncoder> own_encoder_;
+  std::vector<std::byte> own_space_;
   bool wrote_any_ = false;
 
   // Guards the members below: a job belongs to a worker from `todo_` until it is `done`, and from then to who hands on.
@@ -100,18 +103,31 @@ void ChunkedCompressor::write(Bytes data) {
         spare_.pop_back();
       }
     }
-    std::size_t part = std::min(data.size(), recipe_.chunk() - filling_->input.size());
-    if (filling_->input.empty() && part == recipe_.chunk()) filling_->input.reserve(part);
-    filling_->input.insert(filling_->input.end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(part));
+    const std::size_t part = std::min(data.size(), recipe_.chunk() - filling_->buffer.size());
+    append(data.first(part));
     data = data.subspan(part);
-    if (filling_->input.size() == recipe_.chunk()) submit();
+    if (filling_->buffer.size() == recipe_.chunk()) submit();
   }
+}
+
+void ChunkedCompressor::append(Bytes data) {
+  std::vector<std::byte>& buffer = filling_->buffer;
+  // Most streams are short. Others get room for what encoding may add, so that the buffer can become its space.
+  const std::size_t size = buffer.size() + data.size();
+  if (size > buffer.capacity() && size > recipe_.chunk() / 8) buffer.reserve(recipe_.chunk() + recipe_.chunk() / 8);
+  buffer.insert(buffer.end(), data.begin(), data.end());
+}
+
+void ChunkedCompressor::encode(ChunkEncoder& encoder, Job& job, std::vector<std::byte>& space) {
+  job.output = encoder.encode(job.buffer, space);
+  job.buffer.swap(space);
 }
 
 void ChunkedCompressor::encode_here(Job& job) {
   if (!own_encoder_) own_encoder_ = recipe_.encoder();
-  next_.write(own_encoder_->encode(job.input, job.space));
-  job.input.clear();
+  encode(*own_encoder_, job, own_space_);
+  next_.write(job.output);
+  job.buffer.clear();
   wrote_any_ = true;
 }
 
@@ -123,7 +139,8 @@ void ChunkedCompressor::submit() {
   todo_.push_back(filling_.get());
   running_.push_back(std::move(filling_));
   job_ready_.notify_one();
-  wait_for(lock, 2 * threads_.size() - 1);
+  // One for each, and this one if it has to wait: as soon as a thread is free it takes that, and the next is filled.
+  wait_for(lock, threads_.size());
 }
 
 void ChunkedCompressor::wait_for(std::unique_lock<std::mutex>& lock, std::size_t count) {
@@ -141,6 +158,7 @@ void ChunkedCompressor::add_thread() {
 
 void ChunkedCompressor::work() noexcept {
   std::unique_ptr<ChunkEncoder> encoder;
+  std::vector<std::byte> space;
   std::unique_lock lock(mutex_);
   for (;;) {
     job_ready_.wait(lock, [&] { return stopping_ || !todo_.empty(); });
@@ -151,7 +169,7 @@ void ChunkedCompressor::work() noexcept {
     std::exception_ptr failure;
     try {
       if (!encoder) encoder = recipe_.encoder();
-      job->output = encoder->encode(job->input, job->space);
+      encode(*encoder, *job, space);
     } catch (...) {
       failure = std::current_exception();
     }
@@ -177,7 +195,7 @@ void ChunkedCompressor::hand_on(std::unique_lock<std::mutex>& lock) {
     } catch (...) {
       failure = std::current_exception();
     }
-    job->input.clear();
+    job->buffer.clear();
     job->done = false;
     lock.lock();
     if (failure && !failure_) failure_ = failure;
@@ -189,7 +207,7 @@ void ChunkedCompressor::hand_on(std::unique_lock<std::mutex>& lock) {
 
 void ChunkedCompressor::finish() {
   // A stream of one chunk is not worth a thread.
-  if (filling_ && !filling_->input.empty()) wrote_any_ ? submit() : encode_here(*filling_);
+  if (filling_ && !filling_->buffer.empty()) wrote_any_ ? submit() : encode_here(*filling_);
   {
     std::unique_lock lock(mutex_);
     wait_for(lock, 0);

@@ -1,8 +1,13 @@
 #include "solver/ops/copy_action.h"
 
+#include <functional>
+#include <iterator>
 #include <map>
+#include <memory>
+#include <memory_resource>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cache/selection.h"
@@ -143,13 +148,14 @@ class Copier {
 
   /// Names of one file in the source share their content here, so that they become hard links in the layer.
   FileContentRef content_of(const oci::LayerEntry& from) {
-    FileContentRef& content = links_[inode_name(from)];
-    if (content == nullptr) {
-      auto made = std::make_shared<FileContent>();
-      made->open = [source = source_, path = from.path] { return source->open(path); };
-      content = std::move(made);
-    }
-    return content;
+    const std::string name = inode_name(from);
+    // They come in about the order of the map.
+    const bool is_last = links_.empty() || std::string_view(std::prev(links_.end())->first) < name;
+    const auto place = is_last ? links_.end() : links_.lower_bound(std::string_view(name));
+    if (place != links_.end() && std::string_view(place->first) == name) return place->second;
+    auto made = std::make_shared<FileContent>();
+    made->open = [source = source_, path = from.path] { return source->open(path); };
+    return links_.emplace_hint(place, name, std::move(made))->second;
   }
 
   /// The path under which all names of a file are known. In a merged tree the first name may meanwhile be another file.
@@ -174,7 +180,9 @@ class Copier {
   std::optional<UserIds> owner_;
   std::optional<ChmodMode> mode_;
   oci::LayerEntry new_directory_;  // metadata of directories made on the way
-  std::map<std::string, FileContentRef> links_;
+  /// Of what does not outlive the copying: between what does it would leave holes nobody can use.
+  std::pmr::monotonic_buffer_resource memory_;
+  std::pmr::map<std::pmr::string, FileContentRef, std::less<>> links_{&memory_};
 };
 
 }  // namespace

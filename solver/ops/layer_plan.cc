@@ -236,6 +236,7 @@ std::vector<oci::LayerEntry> LayerPlan::take_changes() {
     const auto [first, is_first] = first_names.emplace(content.get(), &path);
     if (!is_first) entry.hard_link = *first->second;
   }
+  memory_.release();
   return entries;
 }
 

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,6 +31,8 @@ enum class DirectoryTime { given, of_content };
 class LayerPlan final : public cache::Tree {
  public:
   explicit LayerPlan(std::shared_ptr<const cache::Tree> base) : base_(std::move(base)) {}
+  /// Of a plan whose changes were not taken.
+  LayerPlan(const LayerPlan& other) : cache::Tree(other), base_(other.base_), nodes_(other.nodes_, &memory_) {}
 
   std::optional<oci::LayerEntry> find(const std::string& path) const override;
   std::vector<std::string> list(const std::string& path) const override;
@@ -70,7 +73,7 @@ class LayerPlan final : public cache::Tree {
   struct PathOrder {
     bool operator()(const std::string& a, const std::string& b) const { return oci::path_less(a, b); }
   };
-  using Nodes = std::map<std::string, Node, PathOrder>;
+  using Nodes = std::pmr::map<std::string, Node, PathOrder>;
   Nodes::const_iterator find_node(const std::string& path) const;
   std::map<std::string, util::Nanoseconds> directory_times() const;
   /// Whether the base still shows at `path`, as far as the directories above it are concerned.
@@ -79,7 +82,9 @@ class LayerPlan final : public cache::Tree {
   void take_parents(const std::string& path);
 
   std::shared_ptr<const cache::Tree> base_;
-  Nodes nodes_;
+  /// Of the nodes alone: between the texts that stay they would leave holes nobody can use.
+  std::pmr::unsynchronized_pool_resource memory_;
+  Nodes nodes_{&memory_};
   using Taken = std::pair<std::string, FileContentRef>;
   std::vector<Taken> taken_;  ///< the files of a plan whose changes were taken, sorted
   // Files are put directory by directory: what was found out about the last directory is asked for again and again.
