@@ -3,6 +3,7 @@ import dataclasses
 import os
 import statistics
 import subprocess
+import sys
 import time
 
 TICKS = os.sysconf('SC_CLK_TCK')
@@ -63,6 +64,16 @@ def _peak(daemons):
                 if line.startswith('VmHWM:'):
                     peak = max(peak, int(line.split()[1]) << 10)
     return peak
+
+
+def settle(memory):
+    """Before a sample that fills `memory` bytes: nothing of the one before waits for the disk, and the machine has that much memory at hand.
+    A virtual machine may have given free memory back to its host, and then pays 2-3 s a GiB for the first touch."""
+    os.sync()
+    if memory:
+        # In a process of its own: what this one has held counts as the peak of its children.
+        subprocess.run([sys.executable, '-c', f'import mmap; mmap.mmap(-1, {memory}, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE)'],
+                       check=True)
 
 
 def run(command, *, daemons=(), cwd=None, env=None, log=None):

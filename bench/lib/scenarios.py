@@ -20,6 +20,7 @@ class Sizes:
         self.layer_files = 20 if short else 1500
         self.layer_random = 1 << 20 if short else 64 << 20
         self.push = 1 << 20 if short else 50 << 20
+        self.settle = not short
 
 
 class Scenario:
@@ -27,7 +28,7 @@ class Scenario:
     name = ''
     text = ''
     goal = {}
-    peers = True
+    memory = 0  # bytes that a sample fills: files it writes, or reads for the first time
 
     def __init__(self, bench):
         self.bench = bench
@@ -63,9 +64,13 @@ class Scenario:
         """Commands of further tools for the same task, by name."""
         return {}
 
+    def settle(self):
+        measure.settle(self.memory if self.bench.sizes.settle else 0)
+
     def sample(self, subject):
         """One measured run."""
         self.prepare(subject)
+        self.settle()
         if subject is None:
             command = self.limit()
             return None if command is None else self.bench.run(command)
@@ -128,6 +133,7 @@ class BigContextOneFile(NoopBigContext):
     name = 'bigctx-1file'
     text = 'one file changed, layer made anew, into the image store'
     goal = {'wall': 0.9, 'rss': 96 << 20}
+    memory = 1 << 30
 
     def prepare(self, subject):
         super().prepare(subject)
@@ -143,6 +149,7 @@ class BigContextCold(Scenario):
     compression = 'gzip'
     name = 'bigctx-cold-gzip'
     goal = {'ratio': 1.3, 'rss': 96 << 20}
+    memory = 1 << 30
 
     def setup(self):
         self.context = self.bench.big_context()
@@ -171,6 +178,7 @@ class BigFile(BigContextCold):
     text = 'one file, half compressible, to an OCI archive'
     name = 'bigfile-gzip'
     goal = {'ratio': 1.1, 'rss': 64 << 20}
+    memory = 4 << 30
 
     def setup(self):
         self.context = self.bench.big_file_context()
@@ -247,6 +255,7 @@ class Pull(Scenario):
     name = 'pull'
     text = 'image from a registry on loopback, unpacked'
     goal = {'wall': 2.5, 'cpu': 3.5, 'rss': 96 << 20}
+    memory = 4 << 30
 
     def setup(self):
         self.reference = self.bench.base_image()
@@ -281,6 +290,7 @@ class BuildPush(Scenario):
     name = 'build-push'
     text = '5 new layers onto that image, pushed'
     goal = {'wall': 1.2, 'cpu': 2.0}
+    memory = 2 << 30
 
     def setup(self):
         self.reference = self.bench.base_image()
