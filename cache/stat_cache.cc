@@ -25,7 +25,11 @@ namespace cache {
 namespace {
 
 constexpr char kMagic[8] = {'b', 'l', 'd', 's', 't', 'a', 't', '\1'};  // the last byte is the version
-constexpr util::Nanoseconds kRacy = 2'000'000'000;
+/// A file that changes once more so soon after a change may have the same times. Where times are those of the kernel's
+/// clock, which ticks every 1 to 10 ms, that is a moment; some file systems count in seconds, or in two.
+constexpr util::Nanoseconds kRacy = 100'000'000;
+constexpr util::Nanoseconds kRacyWhereCoarse = 2'000'000'000;
+constexpr util::Nanoseconds kFine = 1'000'000;
 constexpr std::int64_t kSecondsPerDay = 24 * 60 * 60;
 /// Files that no build has asked for in this time are forgotten when the cache is written.
 constexpr std::uint32_t kForgetDays = 30;
@@ -85,6 +89,12 @@ std::uint64_t hash_parts(std::initializer_list<std::string_view> parts) {
 
 std::uint64_t hash_path(std::string_view path) {
   return hash_parts({path});
+}
+
+/// Whether the file may yet change without its times showing it.
+bool is_racy(const util::FileStat& stat) {
+  const bool fine = stat.ctime % kFine != 0;
+  return stat.ctime > util::now_nanoseconds() - (fine ? kRacy : kRacyWhereCoarse);
 }
 
 std::uint32_t today() {
@@ -281,7 +291,7 @@ std::optional<util::Digest> StatCache::find(const std::string& path, const util:
 }
 
 bool StatCache::put(const std::string& path, const util::FileStat& stat, const util::Digest& digest) {
-  if (digest.algorithm() != "sha256" || stat.ctime > util::now_nanoseconds() - kRacy) return false;
+  if (digest.algorithm() != "sha256" || is_racy(stat)) return false;
   const Record record = make_record(stat, digest);
   auto fresh = state_->fresh.lock();
   fresh->records.put(path, record);

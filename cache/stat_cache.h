@@ -11,8 +11,8 @@
 namespace cache {
 
 /// Digests of the files of one directory tree, remembered with what lstat said: a file is not read again while device,
-/// inode, ctime, mtime and size are the same. Entries whose ctime is not older than two seconds before they were hashed
-/// are not trusted (racy timestamps, as git does). One flat file per tree, loaded at once, written by rename at `save`.
+/// inode, ctime, mtime and size are the same. Entries whose ctime is not older than a tenth of a second before they were
+/// hashed are not trusted (racy timestamps, as git does); two seconds where the file system's times look coarse. One flat file per tree, loaded at once, written by rename at `save`.
 /// Thread-safe; of two processes that save, the last one wins.
 class StatCache {
  public:

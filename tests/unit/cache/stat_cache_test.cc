@@ -44,13 +44,25 @@ TEST_CASE("a file is known as long as lstat says the same") {
   CHECK_FALSE(cache::StatCache(directory.path(), "/other/tree").find("a/b", stat_of(1)));
 }
 
-TEST_CASE("a file that changed within the last two seconds is not trusted") {
+TEST_CASE("a file that changed just now is not trusted") {
   test::TestDir directory;
   cache::StatCache cache(directory.path(), "/tree");
-  util::FileStat stat = stat_of(1);
-  stat.ctime = util::now_nanoseconds();
-  cache.put("a", stat, util::sha256_of("x"));
-  CHECK_FALSE(cache.find("a", stat));
+  constexpr util::Nanoseconds kSecond = 1'000'000'000;
+  const auto is_trusted = [&](util::Nanoseconds ctime) {
+    util::FileStat stat = stat_of(1);
+    stat.ctime = ctime;
+    const bool put = cache.put("a", stat, util::sha256_of("x"));
+    CHECK(cache.find("a", stat).has_value() == put);
+    return put;
+  };
+  const util::Nanoseconds now = util::now_nanoseconds();
+  const util::Nanoseconds odd = now / kSecond * kSecond + 1;
+  CHECK_FALSE(is_trusted(now | 1));
+  CHECK_FALSE(is_trusted(odd + 10 * kSecond));
+  CHECK(is_trusted(odd - kSecond));
+  // Nothing below a millisecond: the file system may count in seconds.
+  CHECK_FALSE(is_trusted(odd - 1 - kSecond + 1'000'000));
+  CHECK(is_trusted(odd - 1 - 3 * kSecond));
 }
 
 TEST_CASE("entries of an earlier run stay when others are added or replaced") {
