@@ -12,31 +12,49 @@
 
 namespace cache {
 
+namespace {
+
+/// Smaller ones wait for each other: one commit of the file system's journal takes them all.
+constexpr std::uint64_t kLarge = std::uint64_t{256} << 10;
+
+}  // namespace
+
 BlobFlusher::~BlobFlusher() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return waiting_.empty() && busy_ == 0; });
+  flush_all(lock);
   if (failure_ && !told_) util::log_warning(failure_->message());
 }
 
-void BlobFlusher::add(util::Fd fd, std::filesystem::path path) {
+void BlobFlusher::add(util::Fd fd, std::filesystem::path path, std::uint64_t size) {
   // The disk is given all files at once, not one after the other. A hint: failures show in fsync.
   (void)::sync_file_range(fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
   std::unique_lock lock(mutex_);
   waiting_.push_back({std::move(fd), std::move(path)});
+  if (size < kLarge) return;
   try {
     if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
     changed_.notify_all();
   } catch (const std::system_error&) {
-    flush_next(lock);  // no thread to be had: it is waited for here
+    // No thread to be had: `wait` flushes it.
   }
 }
 
 void BlobFlusher::wait() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return waiting_.empty() && busy_ == 0; });
+  flush_all(lock);
   if (!failure_) return;
   told_ = true;
   throw util::SystemError(*failure_);
+}
+
+void BlobFlusher::flush_all(std::unique_lock<std::mutex>& lock) {
+  while (!waiting_.empty() || busy_ > 0) {
+    if (waiting_.empty()) {
+      changed_.wait(lock);
+    } else {
+      flush_next(lock);
+    }
+  }
 }
 
 void BlobFlusher::run(const std::stop_token& stop) {

@@ -147,7 +147,7 @@ BlobInfo BlobWriter::commit() {
     }
     state_->temporary.clear();
     if (info.size >= kWorthKnowing) state_->known->add(info.digest, state_->fd.get());
-    state_->flusher->add(std::move(state_->fd), std::move(path));
+    state_->flusher->add(std::move(state_->fd), std::move(path), info.size);
   }
   if (state_->growing) state_->growing->end(true);
   state_.reset();
