@@ -20,7 +20,7 @@ class Sizes:
         self.layer_files = 20 if short else 1500
         self.layer_random = 1 << 20 if short else 64 << 20
         self.push = 1 << 20 if short else 50 << 20
-        self.settle = not short
+        self.short = short
 
 
 class Scenario:
@@ -28,6 +28,7 @@ class Scenario:
     name = ''
     text = ''
     goal = {}
+    times = 1  # samples for each run that is asked for: more where a sample takes milliseconds
     memory = 0  # bytes that a sample fills: files it writes, or reads for the first time
 
     def __init__(self, bench):
@@ -65,7 +66,7 @@ class Scenario:
         return {}
 
     def settle(self):
-        measure.settle(self.memory if self.bench.sizes.settle else 0)
+        measure.settle(0 if self.bench.sizes.short else self.memory)
 
     def sample(self, subject):
         """One measured run."""
@@ -98,6 +99,7 @@ class Noop(Cached):
     name = 'noop'
     text = 'fully cached, 12 steps, small context'
     goal = {'wall': 0.010}
+    times = 3
 
     def setup(self):
         busybox_layer(self.path)
@@ -118,6 +120,7 @@ class NoopBigContext(Cached):
     name = 'noop-bigctx'
     text = 'fully cached, COPY . /app of all files'
     goal = {'wall': 0.12}
+    times = 3
 
     def setup(self):
         self.context = self.bench.big_context()
@@ -133,6 +136,7 @@ class BigContextOneFile(NoopBigContext):
     name = 'bigctx-1file'
     text = 'one file changed, layer made anew, into the image store'
     goal = {'wall': 0.9, 'rss': 96 << 20}
+    times = 1
     memory = 1 << 30
 
     def prepare(self, subject):
@@ -239,6 +243,7 @@ class OneByte(Scenario):
     name = 'one-byte'
     text = 'FROM scratch, COPY of one byte, OCI archive'
     goal = {'wall': 0.012}
+    times = 3
 
     def setup(self):
         self.dockerfile('FROM scratch\nCOPY byte /\n')
