@@ -86,8 +86,8 @@ class Hasher {
 template <>
 struct std::hash<util::Digest> {
   std::size_t operator()(const util::Digest& digest) const noexcept {
-    std::size_t hash;
-    std::memcpy(&hash, digest.bytes().data(), sizeof hash);
-    return hash;
+    std::size_t value;
+    std::memcpy(&value, digest.bytes().data(), sizeof value);
+    return value;
   }
 };
