@@ -18,35 +18,12 @@ std::vector<util::Digest> Action::all_keys() const {
   return {chain_key_, content_key_};
 }
 
-void Action::prepare(std::stop_token stop) {
-  if (op_ != nullptr) return;
-  std::unique_ptr<Op> op = environment_.factory(vertex_);
-  OpContext context = this->context(std::move(stop));
-  map_ = op->cache_map(context);
-  op_ = std::move(op);
-}
-
-void Action::digest_ahead(std::size_t index, const Result& input, std::stop_token stop) {
-  const std::lock_guard lock(mutex_);
-  if (looked_up_) return;
-  try {
-    prepare(stop);
-    if (!map_.cacheable || keyed_after_run() || map_.deps.at(index).content_digest == nullptr) return;
-    ahead_[index] = map_.deps[index].content_digest(input, stop);
-  } catch (const std::exception&) {
-    // `look_up` meets it too, and tells.
-  }
-}
-
 std::optional<Action::Outcome> Action::look_up(std::span<const Result> inputs, std::stop_token stop) {
-  {
-    const std::lock_guard lock(mutex_);
-    looked_up_ = true;
-    prepare(stop);
-  }
+  OpContext context = this->context(stop);
+  op_ = environment_.factory(vertex_);
+  map_ = op_->cache_map(context);
   CHECK(map_.deps.size() == inputs.size());
   if (!map_.cacheable) {
-    OpContext context = this->context(stop);
     Result result = op_->exec(inputs, context);
     return Outcome{std::move(result), context.reused};
   }
@@ -76,19 +53,14 @@ std::optional<Action::Outcome> Action::look_up(std::span<const Result> inputs, s
 
 bool Action::keyed_later(std::span<const Result> inputs) {
   const bool has_tree = std::ranges::any_of(inputs, [](const Result& input) { return input.tree != nullptr; });
-  return has_tree && keyed_after_run();
-}
-
-bool Action::keyed_after_run() const {
-  return map_.reads_once && (vertex_->meta().ignore_cache || !environment_.index.knows(step_));
+  return map_.reads_once && has_tree && (vertex_->meta().ignore_cache || !environment_.index.knows(step_));
 }
 
 void Action::make_chain_key(std::span<const Result> inputs, std::stop_token stop) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].tree == nullptr) continue;
     CHECK(map_.deps[i].content_digest != nullptr);
-    const auto known = ahead_.find(i);
-    key_inputs_[i].content = known != ahead_.end() ? known->second : map_.deps[i].content_digest(inputs[i], stop);
+    key_inputs_[i].content = map_.deps[i].content_digest(inputs[i], stop);
   }
   chain_key_ = chain_key(map_.op_digest, key_inputs_);
 }

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -23,8 +21,8 @@ struct ActionEnvironment {
   bool explain = false;
 };
 
-/// The blocking half of one vertex: makes its keys, looks them up, runs the op. Called on worker threads, `look_up` and
-/// `execute` by one at a time.
+/// The blocking half of one vertex: makes its keys, looks them up, runs the op. Called on worker threads, by one at a
+/// time.
 class Action {
  public:
   struct Outcome {
@@ -36,9 +34,6 @@ class Action {
   Action(const ActionEnvironment& environment, llb::VertexRef vertex, std::string step)
       : environment_(environment), vertex_(std::move(vertex)), step_(std::move(step)) {}
 
-  /// Reads what the keys need of input `index`, which has no chain id (a local context), while other inputs are still
-  /// solved. May come too late, or while `look_up` is called, which then waits. What goes wrong shows in `look_up`.
-  void digest_ahead(std::size_t index, const Result& input, std::stop_token stop);
   /// Looks the chain key up, then the content key. nullopt: `execute` must follow. An op that is not cacheable is run
   /// here, for such ops are roots which others wait for.
   std::optional<Outcome> look_up(std::span<const Result> inputs, std::stop_token stop);
@@ -47,11 +42,8 @@ class Action {
 
  private:
   OpContext context(std::stop_token stop) const;
-  /// Makes the op and its cache map, the first time.
-  void prepare(std::stop_token stop);
   /// Whether running it now costs no more than looking it up, since it was never built and has contexts to be read.
   bool keyed_later(std::span<const Result> inputs);
-  bool keyed_after_run() const;
   /// Reads what the keys need of inputs without chain id, and makes the chain key.
   void make_chain_key(std::span<const Result> inputs, std::stop_token stop);
   /// `execute` for a step that is not keyed yet.
@@ -71,10 +63,6 @@ class Action {
   std::unique_ptr<Op> op_;
   CacheMap map_;
   std::vector<KeyInput> key_inputs_;
-  // A bare mutex: it is held while contexts are read, and guards what was read ahead, `op_` and `map_` until `look_up` has it.
-  std::mutex mutex_;
-  bool looked_up_ = false;
-  std::map<std::size_t, util::Digest> ahead_;
   // chain_key_ is empty while it is not made, content_key_ where it would say the same as chain_key_.
   util::Digest chain_key_, content_key_;
 };

@@ -16,7 +16,7 @@ struct Scheduler::Node {
   std::vector<Node*> inputs;  // one per input of the vertex; null = scratch
   std::vector<Node*> users;   // once per input that refers to this
   std::string step;
-  std::shared_ptr<Action> action;  // shared with what reads ahead for it
+  std::unique_ptr<Action> action;
   bool started = false;  // and reported so
   Result result;
 };
@@ -124,28 +124,12 @@ void Scheduler::rank_nodes() {
   }
 }
 
-void Scheduler::make_action(Node& node) {
-  if (!node.action) node.action = std::make_shared<Action>(environment_, node.vertex, node.step);
-}
-
-/// While `user` waits for other inputs, perhaps for a long RUN, the files that it is keyed by are read.
-void Scheduler::read_ahead(Node& user, const Node& input) {
-  if (stop_.stop_requested() || input.result.tree == nullptr) return;
-  make_action(user);
-  for (std::size_t i = 0; i != user.inputs.size(); ++i) {
-    if (user.inputs[i] != &input) continue;
-    look_up_pool_.post([action = user.action, i, result = input.result, stop = stop_.get_token()] {
-      action->digest_ahead(i, result, stop);
-    });
-  }
-}
-
 void Scheduler::obey(Node& node, Request request) {
   switch (request) {
     case Request::nothing:
       return;
     case Request::look_up:
-      make_action(node);
+      node.action = std::make_unique<Action>(environment_, node.vertex, node.step);
       look_ups_.ready.push(&node);
       return;
     case Request::execute:
@@ -229,11 +213,7 @@ void Scheduler::finish(Node& node) {
   --unfinished_;
   finished_[node.vertex->digest()] = node.result;
   node.action.reset();
-  for (Node* user : node.users) {
-    const Request request = step(user->state, Event::input_done);
-    if (request == Request::nothing) read_ahead(*user, node);
-    obey(*user, request);
-  }
+  for (Node* user : node.users) obey(*user, step(user->state, Event::input_done));
 }
 
 void Scheduler::fail(Node& node, const std::exception_ptr& error) {

@@ -53,8 +53,6 @@ class Scheduler {
   void make_nodes(std::span<const llb::VertexRef> roots);
   void name_steps();
   void rank_nodes();
-  void make_action(Node& node);
-  void read_ahead(Node& user, const Node& input);
   void obey(Node& node, Request request);
   void start_ready();
   void start(Lane& lane, util::WorkerPool& pool, Node& node);

@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -159,40 +158,6 @@ TEST_CASE("a step that was never built runs before its context is read for the k
   CHECK(build_with("2") == "key run ");
   CHECK(build_with("2", true) == "run key ");
   CHECK(build_with("1") == "key ");
-}
-
-TEST_CASE("while a step waits for what is below it, the context it is keyed by is read") {
-  cache::MemoryResultIndex index;
-  for (const bool fails : {false, true}) {
-    Build build(index);
-    std::atomic<int> reads = 0;
-    build.ops["context"].cacheable = false;
-    build.ops["context"].run = [](std::span<const Result>, solver::OpContext&) {
-      return Result{{}, std::make_shared<cache::MemoryTree>()};
-    };
-    int reads_seen = 0;
-    build.ops["slow"].run = [&](std::span<const Result>, solver::OpContext&) {
-      for (int i = 0; i < 2000 && reads == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      reads_seen = reads;
-      return test::FakeOps::layer(fails ? "other" : "slow");
-    };
-    build.ops["slow"].key = fails ? "other" : "slow";
-    build.ops["copy"].contents[1] = [&](const Result&) {
-      ++reads;
-      if (fails) throw util::Error("no such file");
-      return util::sha256_of("content");
-    };
-    build.ops["copy"].run = [](std::span<const Result>, solver::OpContext&) { return test::FakeOps::layer("x"); };
-    const auto copy = build.ops.vertex("copy", {build.ops.vertex("slow"), build.ops.vertex("context")});
-    if (fails) {
-      CHECK_THROWS_WITH_AS(build.run(copy), "no such file", SolveError);
-    } else {
-      build.run(copy);
-    }
-    CHECK(reads_seen == 1);
-    CHECK(reads == (fails ? 2 : 1));
-    CHECK(build.ops.execs("copy") == (fails ? 0 : 1));
-  }
 }
 
 TEST_CASE("of two that build the same for the first time one runs, and the other takes its result") {
