@@ -16,6 +16,8 @@ namespace {
 
 /// Smaller ones wait for each other: one commit of the file system's journal takes them all.
 constexpr std::uint64_t kLarge = std::uint64_t{256} << 10;
+/// So many are held open at most.
+constexpr std::size_t kMostWaiting = 64;
 
 }  // namespace
 
@@ -30,7 +32,7 @@ void BlobFlusher::add(util::Fd fd, std::filesystem::path path, std::uint64_t siz
   (void)::sync_file_range(fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
   std::unique_lock lock(mutex_);
   waiting_.push_back({std::move(fd), std::move(path)});
-  if (size < kLarge) return;
+  if (size < kLarge && waiting_.size() < kMostWaiting) return;
   try {
     if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
     changed_.notify_all();

@@ -91,10 +91,10 @@ std::uint64_t hash_path(std::string_view path) {
   return hash_parts({path});
 }
 
-/// Whether the file may yet change without its times showing it.
-bool is_racy(const util::FileStat& stat) {
+/// Whether the file may have changed after that time without its times showing it.
+bool is_racy(const util::FileStat& stat, util::Nanoseconds since) {
   const bool fine = stat.ctime % kFine != 0;
-  return stat.ctime > util::now_nanoseconds() - (fine ? kRacy : kRacyWhereCoarse);
+  return stat.ctime > since - (fine ? kRacy : kRacyWhereCoarse);
 }
 
 std::uint32_t today() {
@@ -210,9 +210,6 @@ class Table {
     number = static_cast<std::uint32_t>(records_.size());
     if (records_.size() * 2 > slots_.size()) grow();
   }
-  void set_used(std::uint32_t day) {
-    for (Record& record : records_) record.used_day = day;
-  }
   /// Throws util::Error.
   void write(int fd) const {
     Header header = {};
@@ -290,9 +287,11 @@ std::optional<util::Digest> StatCache::find(const std::string& path, const util:
   return record_digest(*found);
 }
 
-bool StatCache::put(const std::string& path, const util::FileStat& stat, const util::Digest& digest) {
-  if (digest.algorithm() != "sha256" || is_racy(stat)) return false;
-  const Record record = make_record(stat, digest);
+bool StatCache::put(const std::string& path, const util::FileStat& stat, const util::Digest& digest,
+                    util::Nanoseconds since) {
+  if (digest.algorithm() != "sha256" || is_racy(stat, since)) return false;
+  Record record = make_record(stat, digest);
+  record.used_day = today();
   auto fresh = state_->fresh.lock();
   fresh->records.put(path, record);
   fresh->saved = false;
@@ -304,7 +303,6 @@ void StatCache::save() noexcept {
     auto fresh = state_->fresh.lock();
     if (fresh->saved) return;
     const std::uint32_t day = today();
-    fresh->records.set_used(day);
     for (std::uint32_t i = 0; i < state_->old->count(); ++i) {
       Record record = state_->old->record(i);
       if (state_->used[i].load(std::memory_order_relaxed) != 0) record.used_day = day;

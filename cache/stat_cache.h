@@ -7,6 +7,7 @@
 
 #include "util/digest.h"
 #include "util/fs.h"
+#include "util/time.h"
 
 namespace cache {
 
@@ -20,8 +21,9 @@ class StatCache {
   StatCache(const std::filesystem::path& directory, const std::filesystem::path& tree);
   ~StatCache();
   std::optional<util::Digest> find(const std::string& path, const util::FileStat& stat) const;
-  /// Whether it is trusted, that is, was entered.
-  bool put(const std::string& path, const util::FileStat& stat, const util::Digest& digest);
+  /// `since`: when reading it began. Whether it is trusted, that is, was entered.
+  bool put(const std::string& path, const util::FileStat& stat, const util::Digest& digest,
+           util::Nanoseconds since = util::now_nanoseconds());
   /// Writes if anything changed; failures are logged, never thrown.
   void save() noexcept;
 

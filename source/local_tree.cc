@@ -58,12 +58,14 @@ class SeenFile {
   bool unchanged() const { return same_file(util::stat_at(fd_.get(), ""), stat_); }
   const std::string& path() const { return path_; }
   const util::FileStat& stat() const { return stat_; }
+  util::Nanoseconds opened() const { return opened_; }
 
  private:
   util::Fd fd_;
   util::FdReader reader_;
   std::string path_;
   util::FileStat stat_;
+  util::Nanoseconds opened_ = util::now_nanoseconds();
   std::uint64_t done_ = 0;
 };
 
@@ -95,7 +97,7 @@ class LocalTree::UnhashedReader final : public cache::LearningReader {
   UnhashedReader(const LocalTree& tree, SeenFile file) : tree_(tree), file_(std::move(file)) {}
   std::size_t read(std::span<std::byte> buffer) override { return file_.read(buffer); }
   void learn(const util::Digest& digest) override {
-    tree_.remember(file_.path(), file_.stat(), digest, file_.unchanged());
+    tree_.remember(file_.path(), file_.stat(), digest, file_.unchanged(), file_.opened());
   }
 
  private:
@@ -418,18 +420,18 @@ util::Digest LocalTree::content_digest(const std::string& path) const {
 
 util::Digest LocalTree::hash(const std::string& path) const {
   util::Sha256 hash;
+  const util::Nanoseconds since = util::now_nanoseconds();
   std::unique_ptr<util::Reader> reader = open(path);
   thread_local std::vector<std::byte> buffer(128 << 10);
   while (std::size_t count = reader->read(buffer)) hash.update(util::Bytes(buffer).first(count));
-  const Stat before = stat(path);
-  const Stat after = util::find_stat_at(root_.get(), path);
+  const Stat before = stat(path), after = util::find_stat_at(root_.get(), path);
   const bool same = before && after && after->type == FileType::regular && same_file(*before, *after);
-  return remember(path, before ? *before : util::FileStat(), hash.finish(), same);
+  return remember(path, before ? *before : util::FileStat(), hash.finish(), same, since);
 }
 
 util::Digest LocalTree::remember(const std::string& path, const util::FileStat& stat, const util::Digest& digest,
-                                 bool same) const {
-  const bool trusted = same && stats_->put(path, stat, digest);
+                                 bool same, util::Nanoseconds since) const {
+  const bool trusted = same && stats_->put(path, stat, digest, since);
   Directory& parent = directory(parent_of(path));
   std::lock_guard lock(parent.mutex);
   Child& child = make_child(parent, base_of(path));

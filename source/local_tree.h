@@ -81,8 +81,9 @@ class LocalTree final : public cache::Tree {
   util::Fd open_path(const std::string& path, int flags) const;
   util::Digest hash(const std::string& path) const;
   /// Notes the digest of what was read of a file; it counts for the life of the tree. Later builds are told of it only
-  /// if the file is still the one that was looked at (`same`).
-  util::Digest remember(const std::string& path, const util::FileStat& stat, const util::Digest& digest, bool same) const;
+  /// if the file is still the one that was looked at (`same`). `since`: when reading it began.
+  util::Digest remember(const std::string& path, const util::FileStat& stat, const util::Digest& digest, bool same,
+                        util::Nanoseconds since) const;
   std::string other_name(const std::string& path, const util::FileStat& stat) const;
 
   std::string name_;

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -158,6 +159,34 @@ TEST_CASE("a step that was never built runs before its context is read for the k
   CHECK(build_with("2") == "key run ");
   CHECK(build_with("2", true) == "run key ");
   CHECK(build_with("1") == "key ");
+}
+
+TEST_CASE("a context is not looked at before the turn of the step that uses it") {
+  // What is saved while a long step runs below is built, and is no error.
+  cache::MemoryResultIndex index;
+  for (int build_number = 0; build_number < 2; ++build_number) {
+    Build build(index);
+    std::atomic<int> reads = 0;
+    int reads_seen = -1;
+    build.ops["context"].cacheable = false;
+    build.ops["context"].run = [](std::span<const Result>, solver::OpContext&) {
+      return Result{{}, std::make_shared<cache::MemoryTree>()};
+    };
+    build.ops["slow"].key = "slow" + std::to_string(build_number);
+    build.ops["slow"].run = [&](std::span<const Result>, solver::OpContext&) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      reads_seen = reads;
+      return test::FakeOps::layer("slow");
+    };
+    build.ops["copy"].contents[1] = [&](const Result&) {
+      ++reads;
+      return util::sha256_of(std::to_string(build_number));
+    };
+    build.ops["copy"].run = [](std::span<const Result>, solver::OpContext&) { return test::FakeOps::layer("x"); };
+    build.run(build.ops.vertex("copy", {build.ops.vertex("slow"), build.ops.vertex("context")}));
+    CHECK(reads_seen == 0);
+    CHECK(reads == 1);
+  }
 }
 
 TEST_CASE("of two that build the same for the first time one runs, and the other takes its result") {
