@@ -180,7 +180,7 @@ util::Fd LocalTree::open_path(const std::string& path, int flags) const {
     }
     return util::open_in_root(root_.get(), name, flags | O_NOFOLLOW);
   } catch (util::Error& error) {
-    error.add_context(fmt::format("read `{}` in `{}`", path.empty() ? "." : path, name_));
+    error.add_context(fmt::format("read `{}` in `{}`", name, name_));
     throw;
   }
 }
@@ -409,8 +409,7 @@ std::optional<util::Digest> LocalTree::known_digest(const std::string& path) con
   if (found->link_count <= 1) return std::nullopt;
   // Another name of a file has its content; what was read under that name counts.
   const std::string first = other_name(path, *found);
-  if (first.empty() || !same_file(*stat(first), *found)) return std::nullopt;
-  return known_digest(first);
+  return first.empty() || !same_file(*stat(first), *found) ? std::nullopt : known_digest(first);
 }
 
 util::Digest LocalTree::content_digest(const std::string& path) const {
