@@ -36,7 +36,7 @@ std::string environment(const char* name) {
 
 /// A directory that has other things in it is not taken for a cache: a wrong --root would litter it.
 void refuse_foreign(const fs::path& root) {
-  static constexpr std::array<std::string_view, 6> kOurs = {"lock", "version", "cache.db", "oci", "tmp", "lost+found"};
+  static constexpr std::array<std::string_view, 7> kOurs = {"lock", "version", "cache.db", "oci", "tmp", "gc", "lost+found"};
   for (const fs::directory_entry& entry : fs::directory_iterator(root)) {
     std::string name = entry.path().filename();
     bool ours = name.starts_with(".tmp-") || std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end() ||

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 
@@ -125,6 +126,16 @@ RemovedRows rows_of(const UsageReport& report, const std::vector<UsageEntry>& en
   return rows;
 }
 
+/// What of a report is left when `entries` are gone.
+void forget(UsageReport& report, const std::vector<UsageEntry>& entries) {
+  const RemovedRows rows = rows_of(report, entries);
+  const std::unordered_set<std::string> records(rows.records.begin(), rows.records.end());
+  std::erase_if(report.records, [&](const RecordUse& record) { return records.contains(record.key); });
+  std::unordered_set<std::string_view> ids;
+  for (const UsageEntry& entry : entries) ids.insert(entry.id);
+  std::erase_if(report.entries, [&](const UsageEntry& entry) { return ids.contains(entry.id); });
+}
+
 /// Things on their way out: moved aside while the root is locked, deleted afterwards.
 class Rubbish {
  public:
@@ -210,6 +221,23 @@ std::vector<UsageEntry> prune(CacheDir& cache, const PrunePolicy& policy, const 
   std::vector<UsageEntry> victims = select_for_pruning(report, policy, free_space_of(cache.root()));
   remove_entries(cache, report, victims, rubbish);
   return victims;
+}
+
+std::optional<std::vector<UsageEntry>> prune_if_alone(CacheDir& cache, std::span<const PrunePolicy> policies) {
+  Rubbish rubbish(cache.temporary());
+  if (!cache.try_lock_exclusively()) return std::nullopt;
+  const util::ScopeExit unlock([&] { share_again(cache); });
+  UsageReport report = usage(cache);
+  std::uint64_t free_space = free_space_of(cache.root());
+  std::vector<UsageEntry> gone;
+  for (const PrunePolicy& policy : policies) {
+    const std::vector<UsageEntry> victims = select_for_pruning(report, policy, free_space);
+    remove_entries(cache, report, victims, rubbish);
+    for (const UsageEntry& victim : victims) free_space += own_size(victim);
+    forget(report, victims);
+    gone.insert(gone.end(), victims.begin(), victims.end());
+  }
+  return gone;
 }
 
 DeletedBlobs delete_image_blobs(CacheDir& cache, const std::vector<util::Digest>& blobs) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <vector>
 
@@ -33,6 +34,10 @@ std::vector<UsageEntry> select_for_pruning(const UsageReport& report, const Prun
 /// where the owners of layers can be changed (in the user namespace). Throws util::Error, util::Cancelled.
 std::vector<UsageEntry> prune(CacheDir& cache, const PrunePolicy& policy, const std::function<void()>& waiting,
                               std::stop_token stop);
+
+/// The same by several policies, each on what the ones before leave, if no other process uses the root; else nullopt, and
+/// nothing is deleted.
+std::optional<std::vector<UsageEntry>> prune_if_alone(CacheDir& cache, std::span<const PrunePolicy> policies);
 
 struct DeletedBlobs {
   std::vector<util::Digest> blobs;  ///< in the order they were given

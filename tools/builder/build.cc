@@ -29,6 +29,7 @@
 #include "tools/builder/base_images.h"
 #include "tools/builder/build_context.h"
 #include "tools/builder/context_remote.h"
+#include "tools/builder/garbage.h"
 #include "tools/builder/request.h"
 #include "tools/builder/result_files.h"
 #include "tools/builder/run_options.h"
@@ -337,7 +338,12 @@ void print_stats() {
 
 void build(const BuildOptions& options, const std::filesystem::path& cache_root, std::stop_token stop) {
   util::set_debug_logging(debug_asks_for(options, "log"));
+  check_garbage_setting();
   remove_stale_result_files(options);
+  // Also after a build that failed: the disk may have been full.
+  const util::ScopeExit tidy_up([&] {
+    if (!stop.stop_requested()) collect_garbage_after_build(options, cache_root);
+  });
   const auto display =
       options.quiet ? progress::make_quiet_display() : progress::make_display({options.progress, STDERR_FILENO});
   bool success = false;
