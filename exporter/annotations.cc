@@ -59,7 +59,8 @@ std::map<std::string, std::string> annotations_for(const OutputSpec& output, std
 
 void check_annotations(const ExportRequest& request) {
   bool index = request.index || request.images.size() > 1;
-  for (const auto& [text, value] : request.output.annotations) {
+  for (const auto& annotation : request.output.annotations) {
+    const std::string& text = annotation.first;
     AnnotationKey key = parse_annotation_key(text);
     auto refuse = [&](std::string_view why) { throw util::Error(fmt::format("annotation `{}`: {}", text, why)); };
     if (is_for_index(key) && !index) refuse("the image has a single platform, so there is no index");
