@@ -58,7 +58,8 @@ void change_config(const std::filesystem::path& file, const std::function<bool(o
 std::string helper_for(const ordered_json& config, const std::vector<std::string>& keys) {
   std::map<std::string, std::string> helpers;
   if (auto found = config.find("credHelpers"); found != config.end() && found->is_object()) {
-    for (const auto& [key, value] : found->items()) helpers[key] = value.get<std::string>();
+    // Null names none.
+    for (const auto& [key, value] : found->items()) helpers[key] = value.is_string() ? value.get<std::string>() : "";
   }
   auto store = config.find("credsStore");
   const bool named = store != config.end() && store->is_string();

@@ -56,8 +56,9 @@ RegistryEndpoint endpoint_of(const TomlTable& table, const std::string& member, 
   std::string origin = util::url_origin(url);
   if (origin.empty()) table.refuse(member, "must be an http or https URL");
   RegistryEndpoint endpoint;
-  endpoint.scheme = url.substr(0, url.find("://"));
+  endpoint.scheme = util::to_lower(url.substr(0, url.find("://")));
   std::string rest = url.substr(url.find("://") + 3);
+  if (rest.find_first_of("?#@") != std::string::npos) table.refuse(member, "must be the URL of a host, with no more than a path");
   endpoint.authority = util::to_lower(rest.substr(0, rest.find('/')));
   bool hub = endpoint.authority == "registry-1.docker.io";
   endpoint.name = hub ? "docker.io" : endpoint.authority;

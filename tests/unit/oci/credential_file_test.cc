@@ -88,6 +88,13 @@ TEST_CASE("a broken file is refused and stays as it is") {
   }
 }
 
+TEST_CASE("a null in credHelpers names no helper") {
+  TestDir dir;
+  dir.write("config.json", R"({"credHelpers":{"localhost:5000":null,"docker.io":null}})");
+  CHECK(CredentialFile(dir / "config.json").save("localhost:5000", user("me", "secret")).empty());
+  CHECK(stored(dir / "config.json").find("localhost:5000")->password == "secret");
+}
+
 TEST_CASE("a helper is named by registry, else for all of them") {
   using oci::credential_helper;
   using oci::credential_keys;

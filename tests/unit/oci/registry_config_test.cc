@@ -217,7 +217,7 @@ server = "https://registry-1.docker.io"
 TEST_CASE("hosts.toml: names of directories, the default, a server elsewhere") {
   Files files;
   files.directory.write("hosts/_default/hosts.toml", "[host.\"https://cache.example\"]\n");
-  files.directory.write("hosts/r.example_5000_/hosts.toml", "server = \"http://r.internal\"\nskip_verify = true\n");
+  files.directory.write("hosts/r.example_5000_/hosts.toml", "server = \"HTTP://r.internal\"\nskip_verify = true\n");
   CHECK(files.locations("x.example/a") == Texts{"*https://cache.example/v2 a", "https://x.example/v2 a"});
   CHECK(files.locations("r.example:5000/a") == Texts{"http://r.internal/v2 a"});
   RegistryConfig config(files.paths);
@@ -236,6 +236,8 @@ TEST_CASE("hosts.toml: what is said about no server is about the usual one") {
 TEST_CASE("hosts.toml: errors") {
   for (auto [text, line, why] : std::vector<std::tuple<std::string, std::string, std::string>>{
            {"server = \"ftp://x\"", ":1: ", "must be an http or https URL"},
+           {"server = \"https://me@x/hub\"", ":1: ", "with no more than a path"},
+           {"[host.\"https://x?y=z\"]", ":1: ", "with no more than a path"},
            {"[host.\"https://a\"]\ncapabilities = [\"fly\"]", ":2: ", "may have `pull`"},
            {"[host.\"https://a\"]\nca = [\"a\", \"b\"]", ":2: ", "must name one file"},
            {"[host.\"https://a\"]\nskip_verify = 1", ":2: ", "must be true or false"},
