@@ -50,6 +50,7 @@ class OciArchive {
   const cache::ContentStore& content_;
   std::vector<util::Digest> planned_;  ///< what a document names comes before it
   std::set<util::Digest> seen_;
+  std::set<util::Digest> visited_;  ///< manifests and indexes of the image that is being looked at
   util::Digest first_config_;
 };
 
@@ -91,6 +92,8 @@ void OciArchive::plan_manifest(const LoadedImage& image, const std::string& text
 
 /// Platforms that are not in the archive are left out, as whoever wrote it did.
 void OciArchive::plan_image(const LoadedImage& image, int depth) {
+  // Indexes that name the same parts again and again, level by level, would take forever.
+  if (!visited_.insert(image.descriptor.digest).second) return;
   const std::string text = document(image.descriptor.digest);
   if (!oci::is_index(oci::manifest_media_type(text))) return plan_manifest(image, text);
   if (depth == kMaxNesting) throw util::Error("image indexes are nested too deeply");
@@ -129,6 +132,7 @@ LoadedImage& OciArchive::image_of(std::vector<LoadedImage>& images, const oci::D
   if (known != images.end()) return *known;
   LoadedImage image{std::move(chosen), {}, {}};
   first_config_ = {};
+  visited_.clear();
   plan_image(image);
   image.id = first_config_;
   return images.emplace_back(std::move(image));
