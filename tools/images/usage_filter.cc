@@ -1,11 +1,11 @@
 #include "tools/images/usage_filter.h"
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include <algorithm>
 #include <charconv>
 #include <memory>
-#include <regex>
 
 #include "tools/builder/usage_error.h"
 #include "util/text.h"
@@ -45,12 +45,11 @@ UsageFilter negate(UsageFilter filter) {
   return [filter = std::move(filter)](const UsageEntry& entry) { return !filter(entry); };
 }
 
-std::shared_ptr<const std::regex> parse_pattern(const std::string& part, const std::string& pattern) {
-  try {
-    return std::make_shared<std::regex>(pattern);
-  } catch (const std::regex_error&) {
-    throw UsageError(fmt::format("--filter `{}`: `{}` is no regular expression", part, pattern));
-  }
+/// Go's syntax, as buildx has it; the length of what is searched does not matter, which std::regex would recurse on.
+std::shared_ptr<const re2::RE2> parse_pattern(const std::string& part, const std::string& pattern) {
+  auto compiled = std::make_shared<const re2::RE2>(pattern, re2::RE2::Quiet);
+  if (compiled->ok()) return compiled;
+  throw UsageError(fmt::format("--filter `{}`: `{}` is no regular expression: {}", part, pattern, compiled->error()));
 }
 
 UsageFilter parse_part(const std::string& part, std::int64_t now) {
@@ -78,7 +77,7 @@ UsageFilter parse_part(const std::string& part, std::int64_t now) {
   if (!text_of) throw UsageError(fmt::format("--filter `{}`: unknown", part), kKnown);
   if (kind == '~') {
     return [pattern = parse_pattern(part, value), text_of](const UsageEntry& entry) {
-      return std::regex_search(text_of(entry), *pattern);
+      return re2::RE2::PartialMatch(text_of(entry), *pattern);
     };
   }
   UsageFilter equal = [value, text_of, id = key == "id"](const UsageEntry& entry) {
@@ -105,7 +104,11 @@ std::optional<std::int64_t> parse_moment(std::string_view text, std::int64_t now
   if (const auto day = util::parse_rfc3339(std::string(text) + "T00:00:00Z")) return day;
   std::int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error == std::errc() && end == text.data() + text.size()) return seconds * 1'000'000'000;
+  if (error == std::errc() && end == text.data() + text.size()) {
+    std::int64_t nanoseconds = 0;
+    if (__builtin_mul_overflow(seconds, std::int64_t{1'000'000'000}, &nanoseconds)) return std::nullopt;
+    return nanoseconds;
+  }
   const auto span = util::parse_duration(text);
   if (!span || *span < 0) return std::nullopt;
   return now - *span;
