@@ -206,11 +206,12 @@ TEST_CASE_FIXTURE(SandboxFixture, "a working directory in a tmpfs is made there"
 TEST_CASE_FIXTURE(SandboxFixture, "commands that cannot be run end with 127 or 126 and say why") {
   Ran missing = run({"nothing"});
   CHECK(missing.status.code == 127);
-  CHECK(missing.err == "exec: \"nothing\": executable file not found in $PATH\n");
+  // AddressSanitizer has a remark about the stack of the process that does not become another one.
+  CHECK(missing.err.starts_with("exec: \"nothing\": executable file not found in $PATH\n"));
   CHECK(run({"/bin/nothing"}).status.code == 127);
   Ran refused = run({"/etc/passwd"});
   CHECK(refused.status.code == 126);
-  CHECK(refused.err == "exec: \"/etc/passwd\": permission denied\n");
+  CHECK(refused.err.starts_with("exec: \"/etc/passwd\": permission denied\n"));
   CHECK(run({"/etc"}).status.code == 126);
   dir.write("lower/bin/text", "no program\n");
   std::filesystem::permissions(dir / "lower/bin/text", std::filesystem::perms(0755));
