@@ -9,11 +9,11 @@
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <initializer_list>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "cache/lane_hash.h"
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/log.h"
@@ -55,40 +55,8 @@ struct Record {
 };
 static_assert(sizeof(Header) == 32 && sizeof(Record) == 96);
 
-/// 64-bit hash with a fixed definition (it is on disk); four lanes, so that it keeps up with memory. Of the parts all but
-/// the last have a multiple of 32 bytes; how the bytes are cut makes no difference.
-std::uint64_t hash_parts(std::initializer_list<std::string_view> parts) {
-  constexpr std::uint64_t kPrime = 0x9E3779B97F4A7C15ull;
-  std::uint64_t total = 0;
-  for (std::string_view part : parts) total += part.size();
-  std::uint64_t lanes[4] = {total + 1, kPrime, kPrime ^ total, ~kPrime};
-  auto mix = [](std::uint64_t lane, std::uint64_t word) {
-    lane = (lane ^ word) * kPrime;
-    return lane ^ (lane >> 29);
-  };
-  for (std::string_view part : parts) {
-    for (; part.size() >= 32; part.remove_prefix(32)) {
-      for (std::size_t i = 0; i < 4; ++i) {
-        std::uint64_t word;
-        std::memcpy(&word, part.data() + 8 * i, 8);
-        lanes[i] = mix(lanes[i], word);
-      }
-    }
-    for (std::size_t i = 0; !part.empty(); ++i) {
-      std::uint64_t word = 0;
-      const std::size_t size = std::min<std::size_t>(part.size(), 8);
-      std::memcpy(&word, part.data(), size);
-      lanes[i] = mix(lanes[i], word);
-      part.remove_prefix(size);
-    }
-  }
-  std::uint64_t result = 0;
-  for (std::uint64_t lane : lanes) result = mix(result, lane ^ (lane >> 32));
-  return result;
-}
-
 std::uint64_t hash_path(std::string_view path) {
-  return hash_parts({path});
+  return lane_hash({path});
 }
 
 /// Whether the file may have changed after that time without its times showing it.
@@ -175,7 +143,7 @@ class Mapping {
     if (std::memcmp(head.magic, kMagic, sizeof kMagic) != 0) return false;
     if (head.slots == 0 || (head.slots & (head.slots - 1)) != 0 || head.text_size > size_) return false;
     if (size_ != sizeof(Header) + 4ull * head.slots + sizeof(Record) * head.count + head.text_size) return false;
-    return hash_parts({std::string_view(data_, size_).substr(sizeof(Header))}) == head.checksum;
+    return lane_hash({std::string_view(data_, size_).substr(sizeof(Header))}) == head.checksum;
   }
 
   void release() {
@@ -217,7 +185,7 @@ class Table {
     header.count = static_cast<std::uint32_t>(records_.size());
     header.slots = static_cast<std::uint32_t>(slots_.size());
     header.text_size = text_.size();
-    header.checksum = hash_parts({view(std::span(slots_)), view(std::span(records_)), text_});
+    header.checksum = lane_hash({view(std::span(slots_)), view(std::span(records_)), text_});
     for (std::string_view part : {view(std::span(&header, 1)), view(std::span(slots_)), view(std::span(records_)), std::string_view(text_)}) {
       util::write_all(fd, part);
     }
