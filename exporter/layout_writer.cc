@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "exporter/output_directory.h"
 #include "exporter/output_file.h"
 #include "oci/image.h"
 #include "oci/image_layout.h"
@@ -54,7 +54,7 @@ const WrittenImage::Platform& shown_platform(const WrittenImage& image) {
                            [&](const auto& a, const auto& b) { return score(a) < score(b); });
 }
 
-/// What `docker load` reads besides the layout: an entry per image, with all its names.
+/// What `docker load` reads besides the layout: an entry per image, with all its names as people write them.
 std::string docker_manifest(std::span<const NamedImage> images) {
   nlohmann::json entries = nlohmann::json::array();
   for (const NamedImage& named : images) {
@@ -67,7 +67,7 @@ std::string docker_manifest(std::span<const NamedImage> images) {
       return other["Config"] == entry["Config"] && other["Layers"] == layers;
     });
     nlohmann::json& target = known == entries.end() ? entries.emplace_back(std::move(entry)) : *known;
-    for (const oci::Reference& name : named.names) target["RepoTags"].push_back(name.to_string());
+    for (const oci::Reference& name : named.names) target["RepoTags"].push_back(name.familiar());
   }
   return util::dump_json(entries);
 }
@@ -172,11 +172,6 @@ std::string merge_index(const std::filesystem::path& file, const std::vector<oci
 
 void write_into(const Layout& layout, const std::filesystem::path& directory, const cache::ContentStore& content,
                 const std::stop_token& stop) {
-  // Two builds that add to one layout at the same time: the lock of the directory itself leaves no file behind.
-  util::Fd lock = util::open_file(directory, O_RDONLY | O_DIRECTORY);
-  while (::flock(lock.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) util::throw_errno(fmt::format("lock `{}`", directory.string()));
-  }
   write_blobs(layout, directory, content, stop);
   for (const auto& [path, text] : layout.documents) {
     bool merge = path == "index.json" && std::filesystem::exists(directory / path);
@@ -230,14 +225,13 @@ void write_layout_directory(const Layout& layout, const std::string& destination
   verify_blobs(layout, content, stop);
   std::filesystem::path path = std::filesystem::absolute(destination).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();
-  if (std::filesystem::exists(path)) return write_into(layout, path, content, stop);
-  util::make_directories(path.parent_path());
-  util::TempDir temporary(path.parent_path(), ".tmp-");
-  write_into(layout, temporary.path(), content, stop);
-  std::filesystem::permissions(temporary.path(), std::filesystem::perms(0755));
-  if (::rename(temporary.path().c_str(), path.c_str()) != 0)
-    util::throw_errno(fmt::format("create `{}`", path.string()));
-  (void)temporary.release();
+  if (std::filesystem::exists(path)) {
+    const util::Fd lock = lock_directory(path);  // other builds may be adding to the same layout
+    return write_into(layout, path, content, stop);
+  }
+  OutputDirectory directory(path);
+  write_into(layout, directory.path(), content, stop);
+  directory.finish();
 }
 
 }  // namespace exporter

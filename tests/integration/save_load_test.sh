@@ -26,7 +26,7 @@ blobs_in() { tar tf "$1" | grep '^blobs/sha256/.' | sort; }
 "$BUILDER" save -o app.tar me/app:1
 "$BUILDER" save me/app:1 | cmp - app.tar || fail "save is not deterministic"
 check_equal "documents" "index.json manifest.json oci-layout" "$(tar tf app.tar | grep -v '^blobs' | sort | xargs)"
-check_equal "names in manifest.json" '["docker.io/me/app:1"]' "$(tar xOf app.tar manifest.json | jq -c '.[0].RepoTags')"
+check_equal "names in manifest.json" '["me/app:1"]' "$(tar xOf app.tar manifest.json | jq -c '.[0].RepoTags')"
 load -i app.tar
 check_equal "output of load" "Loaded image: me/app:1" "$(cat out)"
 other save me/app:1 | cmp - app.tar || fail "save, load, save: not the same archive"
@@ -46,6 +46,9 @@ done
 fresh; load -i all.tar
 check_equal "names loaded" "$(printf 'Loaded image: me/%s\n' app:1 app:2 small:latest)" "$(sort out)"
 check_equal "names of one image in manifest.json" 2 "$(tar xOf all.tar manifest.json | jq '[.[] | select(.RepoTags | length == 2)][0].RepoTags | length')"
+"$BUILDER" save me/app | tar xO manifest.json > names
+check_equal "a name without tag is every tag" '["me/app:1","me/app:2"]' "$(jq -c '[.[].RepoTags[]] | sort' names)"
+"$BUILDER" save -o '' me/app:1 | cmp - app.tar || fail "save -o ''"
 "$BUILDER" save "$id" > id.tar
 fresh; load -i id.tar
 check_equal "load by id" "Loaded image ID: $id" "$(cat out)"

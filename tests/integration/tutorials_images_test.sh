@@ -115,10 +115,10 @@ check_equal "output of save" "" "$(cat "$WORK/out")"
 builder image save me/wow | cmp - x.tar || fail "image save writes something else"
 succeeds builder rmi me/wow me/wow:v1
 succeeds builder load -i x.tar
-check_equal "output of load" "Loaded image: me/wow:latest" "$(cat "$WORK/out")"
+check_equal "output of load: every tag" "$(printf 'Loaded image: me/wow:%s\n' latest v1)" "$(cat "$WORK/out")"
 check_equal "id" "$id" "$(id_of me/wow)"
 succeeds builder image load < x.tar
-check_equal "output of load from a pipe" "Loaded image: me/wow:latest" "$(cat "$WORK/out")"
+check_equal "output of load from a pipe" "$(printf 'Loaded image: me/wow:%s\n' latest v1)" "$(cat "$WORK/out")"
 
 # --- import: the root file system of an image, compressed or not, makes another one of a single layer.
 succeeds builder export -o moncentos.tar me/wow

@@ -19,6 +19,7 @@ Command save_command() {
     app.add_option("--platform", *platform, "Save just this platform of an image for several")->type_name("OS/ARCH");
     return [options, platform](const Arguments& arguments) {
       options->platform = parse_platform(*platform);
+      if (options->output.empty()) options->output = "-";
       return run_interruptible("save", [&](std::stop_token stop) {
         save(arguments, *options, cache::default_root(), stop);
         return 0;

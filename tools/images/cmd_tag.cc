@@ -12,6 +12,10 @@ namespace {
 int tag(const std::string& source, const std::string& target) {
   const oci::Reference name = oci::Reference::parse(target);
   if (!name.digest.empty()) throw util::Error("refusing to create a tag with a digest reference", "give NAME[:TAG]");
+  if (name.familiar() == "sha256:" + name.tag) {
+    throw util::Error("refusing to create an ambiguous tag using digest algorithm as name",
+                      "`sha256:…` stands for an image id; choose another name");
+  }
   cache::CacheDir cache(cache::default_root());
   const ImageView view(cache);
   cache.images().tag(name, view.find(source).image->descriptor);

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "oci/layer.h"
+#include "tools/images/image_services.h"
 #include "util/compression.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -224,6 +225,20 @@ FoundImage ImageView::find(std::string_view argument) const {
                       "one of: " + util::join(candidates, ", "));
 }
 
+std::vector<FoundImage> ImageView::find_all(std::string_view argument) const {
+  const auto name = parse_name(argument);
+  if (!name || has_tag_or_digest(argument)) return {find(argument)};
+  std::vector<FoundImage> found;
+  for (const LocalImage& image : images_) {
+    for (const std::string& stored : image.names) {
+      const auto reference = parse_name(stored);
+      if (reference && reference->digest.empty() && reference->name() == name->name()) found.push_back({&image, stored});
+    }
+  }
+  if (found.empty()) found.push_back(find(argument));
+  return found;
+}
+
 const PlatformImage& ImageView::find_platform(std::string_view argument, const std::string& wanted) const {
   const LocalImage& image = *find(argument).image;
   if (!image.damage.empty()) {
@@ -243,6 +258,7 @@ const PlatformImage& ImageView::find_platform(std::string_view argument, const s
 
 void ImageView::throw_not_found(std::string_view argument) const {
   const auto name = parse_name(argument);
+  if (!name && !argument.starts_with("sha256:") && !is_hex(argument)) (void)oci::Reference::parse(argument);  // says what is wrong
   std::vector<std::string> familiar_names, same_repository;
   for (const LocalImage& image : images_) {
     for (const std::string& stored : image.names) {

@@ -76,8 +76,11 @@ class ImageView {
   /// Finds an image as docker does: name[:tag] ("latest" if there is none), name@digest (digest of the image or of one
   /// of its platforms), full id with or without "sha256:", or a prefix of an id; a name wins over an id prefix. Digests
   /// of images and platform manifests count as ids too. Throws ImageNotFound; for a prefix of several ids it names
-  /// them.
+  /// them. Throws util::Error for what can be neither name nor id.
   FoundImage find(std::string_view argument) const;
+
+  /// As `save` does: a name without a tag stands for every tag of its repository. Never empty. Throws as `find`.
+  std::vector<FoundImage> find_all(std::string_view argument) const;
 
   /// The platform of an image that `inspect`, `history`, … are about: `wanted` ("linux/arm64") if it is not empty, else
   /// the chosen one. Throws ImageNotFound, and util::Error when the image is damaged or that platform is not here.

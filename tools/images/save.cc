@@ -45,14 +45,15 @@ std::vector<exporter::NamedImage> collect(const std::vector<std::string>& names,
   const ImageView view(services.cache);
   std::vector<exporter::NamedImage> images;
   for (const std::string& text : names) {
-    const FoundImage found = view.find(text);
-    CarriedImage carried = carry(*found.image, options.platform, view, services.cache);
-    const auto known = std::ranges::find(images, carried.written.descriptor.digest,
-                                         [](const exporter::NamedImage& one) { return one.image.descriptor.digest; });
-    if (known == images.end()) fetch_layers(carried, services.cache.layers(), task, stop);
-    exporter::NamedImage& image =
-        known == images.end() ? images.emplace_back(exporter::NamedImage{std::move(carried.written), {}}) : *known;
-    if (found.name) image.names.push_back(oci::Reference::parse(*found.name));
+    for (const FoundImage& found : view.find_all(text)) {
+      CarriedImage carried = carry(*found.image, options.platform, view, services.cache);
+      const auto known = std::ranges::find(images, carried.written.descriptor.digest,
+                                           [](const exporter::NamedImage& one) { return one.image.descriptor.digest; });
+      if (known == images.end()) fetch_layers(carried, services.cache.layers(), task, stop);
+      exporter::NamedImage& image =
+          known == images.end() ? images.emplace_back(exporter::NamedImage{std::move(carried.written), {}}) : *known;
+      if (found.name) image.names.push_back(oci::Reference::parse(*found.name));
+    }
   }
   task.done();
   return images;

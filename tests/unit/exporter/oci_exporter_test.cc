@@ -53,7 +53,7 @@ TEST_CASE("a docker archive says what docker load has to read") {
   nlohmann::json manifest = nlohmann::json::parse(members.at("manifest.json"));
   REQUIRE(manifest.size() == 1);
   CHECK(manifest[0]["Config"] == "blobs/sha256/" + std::string(report.config_digest.hex()));
-  CHECK(manifest[0]["RepoTags"] == nlohmann::json::array({"docker.io/me/x:1"}));
+  CHECK(manifest[0]["RepoTags"] == nlohmann::json::array({"me/x:1"}));
   REQUIRE(manifest[0]["Layers"].size() == 1);
   CHECK(members.contains(manifest[0]["Layers"][0].get<std::string>()));
   CHECK(fixture.progress.has("exporting to docker image format"));
