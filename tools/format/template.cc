@@ -23,7 +23,9 @@ constexpr std::array<std::string_view, 5> kMaps = {"Labels", "Annotations", "Vol
 /// One run of a template.
 class Execution {
  public:
-  Execution(const Value& data, bool headings) : headings_(headings) { variables_.emplace_back("$", data); }
+  Execution(const Value& data, const Value& optional, bool headings) : optional_(optional), headings_(headings) {
+    variables_.emplace_back("$", data);
+  }
 
   std::string run(const Nodes& nodes) {
     const Value dot = variables_.front().second;
@@ -62,7 +64,7 @@ class Execution {
         return Flow::next_round;
       case Node::Kind::action: {
         const Value value = evaluate(node.pipeline, dot);
-        if (node.pipeline.variables.empty()) output_ += print_value(value);
+        if (node.pipeline.variables.empty()) output_ += print_value(value.is_null() ? empty_value(node.pipeline, dot) : value);
         return Flow::on;
       }
       case Node::Kind::branch:
@@ -210,7 +212,11 @@ class Execution {
       const auto found = at->find(name);
       if (found == at->end()) {
         if (in_map) return nullptr;
-        throw unknown_field(*at, name, operand.offset);
+        const Value* empty = optional_field(*at, name);
+        if (empty == nullptr) throw unknown_field(*at, name, operand.offset);
+        if (empty->is_structured()) return nullptr;  // as one that is there but null, which is what `json` shows
+        at = empty;
+        continue;
       }
       in_map = headings_ || std::ranges::find(kMaps, name) != kMaps.end();
       at = &*found;
@@ -218,9 +224,35 @@ class Execution {
     return *at;
   }
 
-  static util::Error unknown_field(const Value& object, const std::string& name, std::size_t offset) {
+  const Value* optional_field(const Value& object, const std::string& name) const {
+    for (const auto& [member, fields] : optional_.items()) {
+      if (!object.contains(member)) continue;
+      if (const auto found = fields.find(name); found != fields.end()) return &*found;
+    }
+    return nullptr;
+  }
+
+  /// How a null field is printed by itself: an empty list as `[]`, an empty map as `map[]`.
+  Value empty_value(const Pipeline& pipeline, const Value& dot) {
+    if (pipeline.commands.size() != 1 || pipeline.commands.front().size() != 1) return nullptr;
+    Operand parent = pipeline.commands.front().front();
+    if (parent.kind != Operand::Kind::dot || parent.fields.empty()) return nullptr;
+    const std::string name = std::move(parent.fields.back());
+    parent.fields.pop_back();
+    const Value object = fields(dot, parent);
+    const Value* empty = object.is_object() ? optional_field(object, name) : nullptr;
+    return empty == nullptr ? Value() : *empty;
+  }
+
+  util::Error unknown_field(const Value& object, const std::string& name, std::size_t offset) const {
     std::vector<std::string> known;
     for (const auto& [field, value] : object.items()) known.push_back(field);
+    for (const auto& [member, fields] : optional_.items()) {
+      if (!object.contains(member)) continue;
+      for (const auto& [field, value] : fields.items()) {
+        if (!object.contains(field)) known.push_back(field);
+      }
+    }
     const auto near = util::suggest(name, known);
     std::ranges::sort(known);
     return util::Error(fmt::format("format template: column {}: there is no field `.{}`{}", offset + 1, name,
@@ -228,6 +260,7 @@ class Execution {
                        known.empty() ? "" : "fields: ." + util::join(known, " ."));
   }
 
+  const Value& optional_;
   bool headings_;
   std::vector<std::pair<std::string, Value>> variables_;
   std::string output_;
@@ -246,13 +279,17 @@ Template::Template(Template&&) noexcept = default;
 Template& Template::operator=(Template&&) noexcept = default;
 
 std::string Template::execute(const nlohmann::ordered_json& data) const {
-  return Execution(data, false).run(state_->nodes);
+  return execute(data, Value::object());
+}
+
+std::string Template::execute(const nlohmann::ordered_json& data, const nlohmann::ordered_json& optional) const {
+  return Execution(data, optional, false).run(state_->nodes);
 }
 
 std::string Template::headings(const std::map<std::string, std::string>& names) const {
   Value data = Value::object();
   for (const auto& [field, heading] : names) data[field] = heading;
-  return Execution(data, true).run(state_->nodes);
+  return Execution(data, Value::object(), true).run(state_->nodes);
 }
 
 }  // namespace builder::format

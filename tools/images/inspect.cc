@@ -60,4 +60,12 @@ Json inspect_image(const ImageView& view, const LocalImage& image, const Platfor
   return shown;
 }
 
+Json optional_fields(const Json& image) {
+  const Json list = Json::array(), map = Json::object();
+  return {{"RepoTags", {{"ID", image["Id"]}, {"Variant", ""}, {"OsVersion", ""}}},
+          {"WorkingDir",
+           {{"Cmd", list}, {"Entrypoint", list}, {"Env", list}, {"OnBuild", list}, {"Shell", list}, {"Labels", map}, {"Volumes", map},
+            {"ExposedPorts", map}, {"Healthcheck", nullptr}, {"StopSignal", ""}, {"ArgsEscaped", false}}}};
+}
+
 }  // namespace builder

@@ -11,4 +11,8 @@ namespace builder {
 /// unpacked layers. Throws util::Error if the image cannot be read.
 nlohmann::ordered_json inspect_image(const ImageView& view, const LocalImage& image, const PlatformImage& platform);
 
+/// What templates may ask of an `image` from inspect_image that has no such thing, since docker's structs have the field
+/// all the same; for format::Template::execute. `ID` is another name of `Id`.
+nlohmann::ordered_json optional_fields(const nlohmann::ordered_json& image);
+
 }  // namespace builder

@@ -190,3 +190,23 @@ TEST_CASE("Text is shortened by letters") {
   CHECK(builder::format::shorten("abcdefg", 6) == "abcde…");
   CHECK(builder::format::shorten("äöüßäöü", 3) == "äö…");
 }
+
+TEST_CASE("Fields that an object may lack have an empty value") {
+  const Json data = Json::parse(R"({"Id": "x", "Config": {"User": "", "Cmd": null}})");
+  const Json optional = {
+      {"Id", {{"ID", "x"}}},
+      {"User", {{"Cmd", Json::array()}, {"Ports", Json::object()}, {"Signal", ""}, {"Escaped", false}, {"Check", nullptr}}}};
+  const auto make = [&](const char* text) { return Template(text).execute(data, optional); };
+  CHECK(make("{{.ID}}") == "x");
+  CHECK(make("{{.Config.Cmd}} {{.Config.Ports}} [{{.Config.Signal}}] {{.Config.Escaped}} {{.Config.Check}}") ==
+        "[] map[] [] false <no value>");
+  CHECK(make("{{json .Config.Cmd}} {{json .Config.Ports}} {{json .Config}}") == R"(null null {"User":"","Cmd":null})");
+  CHECK(make("{{with .Config}}{{.Ports}}{{range .Ports}}x{{else}}-{{end}}{{end}}{{if .Config.Check}}x{{end}}") == "map[]-");
+  CHECK_THROWS_AS(make("{{.Config.ID}}"), util::Error);
+  CHECK_THROWS_AS(make("{{.Ports}}"), util::Error);
+  try {
+    make("{{.Config.Nope}}");
+  } catch (const util::Error& error) {
+    CHECK(error.hint() == "fields: .Check .Cmd .Escaped .Ports .Signal .User");
+  }
+}
