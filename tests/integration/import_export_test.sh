@@ -52,7 +52,9 @@ check_equal "config" '["cat","/data/b"] A=1 B=2 /data 80/tcp y 12' \
   "$(jq -r '[(.config.Cmd | tojson), (.config.Env | join(" ")), .config.WorkingDir, (.config.ExposedPorts | keys[]), .config.Labels.x, .config.User] | join(" ")' config)"
 check_equal "history" '1 from a test' "$(jq -r '"\(.history | length) \(.history[0].comment)"' config)"
 import -c 'ENV A=1' -c 'ENV B=x$A PATH=/b:$PATH' -c 'WORKDIR a' -c 'WORKDIR b' root.tar me/env
-check_equal "environment" '{"Env":["A=1","B=x1","PATH=/b:"],"WorkingDir":"/a/b"}' "$(config_of me/env | jq -c '.config | .Env |= sort')"
+check_equal "environment" '{"Env":["A=1","B=x1","PATH=/b:"],"WorkingDir":"/a/b"}' "$(config_of me/env | jq -c .config)"
+import -c 'ENV A=1' -c 'ENV PATH=' -c $'ENV B=2 \\\n C=3\nCMD x' root.tar me/env
+check_equal "several lines" '{"Env":["A=1","PATH=","B=2","C=3"],"Cmd":["/bin/sh","-c","x"]}' "$(config_of me/env | jq -c '.config | {Env, Cmd} + (del(.Env, .Cmd))')"
 import --platform linux/arm/v7 root.tar me/arm
 check_equal "platform" "linux arm v7" "$(config_of me/arm | jq -r '[.os, .architecture, .variant] | join(" ")')"
 context on <<'DOCKERFILE'
@@ -96,7 +98,12 @@ head -c 100000 root.tar > cut; import_fails 1 cut me/none
 import_fails 1 "$WORK/missing" me/none
 import_fails 2 -c 'RUN true' root.tar me/none
 check_contains log "not possible here"
-import_fails 1 -c 'ENV' root.tar me/none
+import_fails 1 -c 'USER me' -c 'ENV' root.tar me/none
+check_contains log '--change `ENV`: ENV requires at least one argument'
+grep -q scratch log && fail "an error shows what nobody wrote"
+import_fails 1 -c 'NONSENSE x' root.tar me/none
+import_fails 2 -c 'FROM busybox' root.tar me/none
+import_fails 2 -c '' root.tar me/none
 import_fails 2
 import_fails 1 root.tar UPPER
 blobs | cmp before - || fail "a failed import left something in the store"

@@ -8,7 +8,10 @@
 #include <array>
 #include <iostream>
 #include <memory>
+#include <set>
+#include <span>
 #include <utility>
+#include <variant>
 
 #include "frontend/dockerfile/compile.h"
 #include "frontend/dockerfile/parser.h"
@@ -51,31 +54,73 @@ std::unique_ptr<util::Reader> open_archive(const std::string& archive, const std
   return std::make_unique<util::FdReader>(std::move(fd));
 }
 
+/// The instruction that `error` is about, and what is wrong with it: the lines around it are nothing that the user wrote.
+[[noreturn]] void throw_change_error(const dockerfile::DockerfileError& error) {
+  std::string message = error.message();
+  if (dynamic_cast<const dockerfile::ParseError*>(&error) != nullptr) message.erase(0, message.find(": ") + 2);
+  const llb::SourceLocation& location = error.location();
+  if (location.ranges.empty()) throw util::Error("--change: " + message, error.hint());
+  std::string_view text = location.source->text;
+  for (int line = 1; line < location.ranges.front().first; ++line) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  throw util::Error(fmt::format("--change `{}`: {}", text.substr(0, text.find('\n')), message), error.hint());
+}
+
+void check_changes(const std::vector<dockerfile::Stage>& stages, std::size_t first) {
+  const std::vector<std::string> known(kChanges.begin(), kChanges.end());
+  const std::string possible = "possible: " + util::join(known, ", ");
+  const auto refuse = [&](const dockerfile::Instruction& instruction) {
+    throw UsageError(fmt::format("--change `{}`: this instruction is not possible here", instruction.original), possible);
+  };
+  if (stages.size() > 1) refuse(stages[1].from);
+  const auto& instructions = stages.front().instructions;
+  if (instructions.size() == first) throw UsageError("--change: there is no instruction in it", possible);
+  for (const dockerfile::Instruction& instruction : instructions) {
+    if (std::ranges::find(known, instruction.name) == known.end()) refuse(instruction);
+  }
+}
+
+/// Behind how many other variables ENV sets PATH; nullopt if it does not.
+std::optional<std::size_t> place_of_path(std::span<const dockerfile::Instruction> changes) {
+  std::set<std::string> before;
+  for (const dockerfile::Instruction& change : changes) {
+    const auto* env = std::get_if<dockerfile::EnvInstruction>(&change.value);
+    if (env == nullptr) continue;
+    for (const dockerfile::KeyValue& variable : env->variables) {
+      if (variable.key == "PATH") return before.size();
+      before.insert(variable.key);
+    }
+  }
+  return std::nullopt;
+}
+
 /// The instructions are those of a Dockerfile, so they are read as one; but no PATH and no directory is set here that
 /// nobody asked for.
 oci::ImageConfig config_of(const ImportOptions& options, const oci::Platform& platform, oci::ImageResolver& resolver) {
-  static constexpr std::string_view kNoPath = "PATH=";
-  std::string text = fmt::format("FROM scratch\nENV {}\n", kNoPath);
-  bool has_directory = false;
-  for (const std::string& change : options.changes) {
-    const std::string line(util::trim(change));
-    const std::string word = util::to_upper(line.substr(0, line.find_first_of(" \t")));
-    if (std::ranges::find(kChanges, word) == kChanges.end() || line.find('\n') != std::string::npos) {
-      const std::vector<std::string> known(kChanges.begin(), kChanges.end());
-      throw UsageError(fmt::format("--change `{}`: this instruction is not possible here", line), "possible: " + util::join(known, ", "));
+  static constexpr std::string_view kStart = "FROM scratch\nENV PATH=\n";
+  static constexpr std::size_t kOurs = 1;  // instructions in it
+  if (options.changes.empty()) return {};
+  const std::string text = std::string(kStart) + util::join(options.changes, "\n") + "\n";
+  try {
+    std::vector<dockerfile::Warning> warnings;
+    const dockerfile::Dockerfile parsed =
+        dockerfile::parse(std::make_shared<llb::SourceText>(llb::SourceText{"--change", text}), warnings);
+    check_changes(parsed.stages, kOurs);
+    const auto changes = std::span(parsed.stages.front().instructions).subspan(kOurs);
+    dockerfile::FrontendRequest request;
+    request.platforms = {platform};
+    oci::ImageConfig config = dockerfile::compile(parsed, request, resolver).platforms.at(0).config;
+    config.args_escaped = false;  // which only builds say
+    if (const auto place = place_of_path(changes)) {
+      std::rotate(config.env.begin(), config.env.begin() + 1, config.env.begin() + 1 + static_cast<std::ptrdiff_t>(*place));
+    } else {
+      config.env.erase(config.env.begin());
     }
-    text += line + "\n";
-    has_directory |= word == "WORKDIR";
+    const auto sets_directory = [](const dockerfile::Instruction& change) { return change.name == "WORKDIR"; };
+    if (std::ranges::none_of(changes, sets_directory)) config.working_dir.clear();
+    return config;
+  } catch (const dockerfile::DockerfileError& error) {
+    throw_change_error(error);
   }
-  std::vector<dockerfile::Warning> warnings;
-  const dockerfile::Dockerfile parsed =
-      dockerfile::parse(std::make_shared<llb::SourceText>(llb::SourceText{"--change", text}), warnings);
-  dockerfile::FrontendRequest request;
-  request.platforms = {platform};
-  oci::ImageConfig config = dockerfile::compile(parsed, request, resolver).platforms.at(0).config;
-  std::erase(config.env, kNoPath);
-  if (!has_directory) config.working_dir.clear();
-  return config;
 }
 
 oci::Descriptor put(const cache::ContentStore& content, std::string_view media_type, const std::string& text) {
