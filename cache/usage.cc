@@ -163,7 +163,7 @@ class Survey {
       }
       const auto step = newest.find(layer.id);
       if (layer.remote) {
-        entry.description = "pulled from " + layer.origin;
+        entry.description = layer.origin.empty() ? "loaded or imported" : "pulled from " + layer.origin;
       } else {
         entry.description = step != newest.end() ? step->second->name : "layer of a step that is no longer known";
       }

@@ -50,6 +50,9 @@ check_equal "since" "app" "$(b images --filter since=me/wow --format '{{.Reposit
 check_equal "before" "me/wow me/wow" "$(b images --filter before=app:v2 --format '{{.Repository}}' | xargs)"
 b images --digests app | head -1 | has 'TAG       DIGEST  *IMAGE ID' || fail "images --digests"
 b images --digests app | grep -Eq 'sha256:[0-9a-f]{64} ' || fail "a digest"
+if status=0; b images > /dev/full 2> "$WORK/err" || status=$?; [ $status != 1 ]; then fail "lost output is no failure: $status"; fi
+check_contains "$WORK/err" "write to standard output"
+b tag app:v2 app:v3 >&- && b rmi app:v3 > /dev/null <&- || fail "without standard streams"
 check_equal "whole ids" "71" "$(b images -q --no-trunc app:v2 | tr -d '\n' | wc -c)"
 check_equal "json" "app v2" "$(b images --format json app | jq -r '.Repository + " " + .Tag')"
 check_equal "table" "TAG       IMAGE ID" "$(b images --format 'table {{.Tag}}\t{{.ID}}' nothing)"
@@ -78,6 +81,14 @@ check_equal "nothing found" "[]" "$(cat "$WORK/out")"
 refuses 1 "No such image: nope:latest" inspect nope me/wow
 check_equal "the others are shown" "1" "$(jq length "$WORK/out")"
 refuses 1 "this store has: app:v2" inspect app
+check_equal "json is one list on one line" "2 1" "$(b inspect -f json me/wow app:v2 | jq length) $(b inspect -f json me/wow app:v2 | wc -l)"
+refuses 1 "No such image" inspect -f json nope
+check_equal "json of nothing" "[]" "$(cat "$WORK/out")"
+check_equal "fields that an image lacks" "map[]|[]||false|null|$id" \
+  "$(b inspect -f '{{.Config.ExposedPorts}}|{{.Config.Entrypoint}}|{{.Config.StopSignal}}{{.Variant}}|{{.Config.ArgsEscaped}}|{{json .Config.Healthcheck}}|{{.ID}}' me/wow | sed 's/true/false/')"
+refuses 1 ".StopSignal" inspect -f '{{.Config.Nope}}' me/wow
+refuses 1 "repository name must be lowercase" inspect Me/Wow
+refuses 1 "the name is empty" inspect ''
 refuses 1 "did you mean .Architecture?" inspect -f '{{.Arhitecture}}' app:v2
 refuses 1 "is not here for platform linux/s390x" inspect --platform linux/s390x app:v2
 check_equal "its own platform" "$id" "$(b inspect -f '{{.Id}}' --platform linux/amd64 me/wow)"
@@ -146,5 +157,7 @@ check_equal "json" true "$(b search --format json "$hub/nginx" | head -1 | jq -r
 check_equal "nothing found" 1 "$(b search "$hub/zzz" | wc -l)"
 refuses 1 "the answer of $hub" search "$hub/broken"
 refuses 2 "outside the range" search --limit 500 nginx
+refuses 1 "reserved name" pull scratch
+refuses 1 "ambiguous tag" tag app:v2 sha256:abc
 refuses 1 "invalid filter" search -f color=red "$hub/nginx"
 echo PASS

@@ -30,6 +30,8 @@ check_contains "$WORK/out" "Deleted: sha256:"
 ! builder rmi nosuch 2> "$WORK/err" || fail "rmi of nothing works"
 check_contains "$WORK/err" "No such image: nosuch:latest"
 builder rmi -f nosuch 2>/dev/null || fail "rmi -f of nothing fails"
+! builder rmi -f nosuch: 2> "$WORK/err" || fail "rmi -f of no name works"
+check_contains "$WORK/err" "the tag is empty"
 check_equal "images that are left" 0 "$(jq '.manifests|length' "$BUILDER_ROOT/oci/index.json")"
 
 # The build cache is as good as before.
@@ -53,7 +55,7 @@ check_equal "system df --format json" "Images 1" "$(builder system df --format j
 check_equal "system df --format table" "TYPE            ACTIVE" "$(builder system df --format 'table {{.Type}}\t{{.Active}}' | head -1)"
 builder system df -v --format json | jq -e '(.Images | length == 1) and .Containers == [] and (.BuildCache[0].CacheType | length > 0)' > /dev/null ||
   fail "system df -v --format json"
-check_equal "system df -v --format TEMPLATE" "$(builder images --format '{{.ID}}')" "$(builder system df -v --format '{{range .Images}}{{.ID}}{{end}}')"
+check_equal "system df -v --format TEMPLATE" "$(builder images --no-trunc --format '{{.ID}}')" "$(builder system df -v --format '{{range .Images}}{{.ID}}{{end}}')"
 status=0; builder du --format '{{.Bogus}}' 2>/dev/null || status=$?
 check_equal "exit status of a wrong template" 1 "$status"
 builder system df > "$WORK/out"
@@ -113,6 +115,18 @@ for i in $(seq 12); do
   build -t slow:1 -o type=oci,dest="$WORK/after.oci" . || fail "round $i: the build after a killed prune"
 done
 skopeo inspect "oci-archive:$WORK/after.oci" > /dev/null
+
+# system df -v tells what images share.
+mkdir shared && printf 'FROM busybox\nCOPY f /f\n' > shared/Dockerfile
+head -c 2000 /dev/zero > shared/f; build -t sharing:1 shared > /dev/null
+head -c 3000 /dev/zero > shared/f; build -t sharing:2 shared > /dev/null
+builder tag sharing:2 sharing:3
+builder system df -v > "$WORK/out"
+grep -qE '^REPOSITORY +TAG +IMAGE ID +CREATED +SIZE +SHARED SIZE +UNIQUE SIZE +CONTAINERS$' "$WORK/out" || fail "head of system df -v: $(cat "$WORK/out")"
+check_equal "what is not shared" "1=2kB 2=3kB 3=3kB" \
+  "$(builder system df -v --format json | jq -r '[.Images[] | select(.Repository == "sharing") | .Tag + "=" + .UniqueSize] | sort | join(" ")')"
+check_equal "what is shared" 1 "$(builder system df -v --format json | jq -r '.Images[] | select(.Repository == "sharing") | .SharedSize' | sort -u | grep -c B)"
+
 builder prune -af > /dev/null
 check_equal "rubbish" "" "$(find "$BUILDER_ROOT/tmp" -mindepth 2 | head -1)"
 exit 0

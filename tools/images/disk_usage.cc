@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "tools/format/table.h"
 #include "tools/images/image_filter.h"
@@ -27,7 +30,48 @@ nlohmann::ordered_json usage_row(const char* type, std::size_t total, std::uint6
   return {{"Type", type}, {"TotalCount", std::to_string(total)}, {"Active", "0"}, {"Size", usage_size(size)}, {"Reclaimable", reclaimable}};
 }
 
-Rows images_of(const ImageView& view) { return image_rows(view, ImageFilter(view, {}, ""), false, false); }
+/// What the layers of an image take that other images have, too, and what only its own take.
+struct Sharing {
+  std::uint64_t shared = 0, unique = 0;
+};
+
+/// By image id: copies of an image that are packed differently are one.
+std::map<util::Digest, Sharing> sharing_of(const ImageView& view) {
+  struct Layer {
+    util::Digest diff_id;
+    std::uint64_t size = 0;
+  };
+  std::map<util::Digest, std::vector<Layer>> layers;
+  std::map<util::Digest, std::set<util::Digest>> users;
+  for (const LocalImage& image : view.images()) {
+    const PlatformImage* platform = image.platform();
+    if (platform == nullptr || layers.contains(image.id())) continue;
+    const std::vector<util::Digest> diff_ids = view.config(*platform).diff_ids;
+    const std::vector<std::uint64_t> sizes = view.layer_sizes(*platform);
+    for (std::size_t i = 0; i < std::min(diff_ids.size(), sizes.size()); ++i) {
+      layers[image.id()].push_back({diff_ids[i], sizes[i]});
+      users[diff_ids[i]].insert(image.id());
+    }
+  }
+  std::map<util::Digest, Sharing> sharing;
+  for (const auto& [id, own] : layers) {
+    for (const Layer& layer : own) (users[layer.diff_id].size() > 1 ? sharing[id].shared : sharing[id].unique) += layer.size;
+  }
+  return sharing;
+}
+
+Rows images_of(const ImageView& view, bool whole_ids) {
+  Rows rows = image_rows(view, ImageFilter(view, {}, ""), false, whole_ids);
+  std::map<std::string, Sharing> by_id;
+  for (const auto& [id, sharing] : sharing_of(view)) by_id[shown_id(id, whole_ids)] = sharing;
+  for (nlohmann::ordered_json& row : rows) {
+    const Sharing& sharing = by_id[row["ID"].get<std::string>()];
+    row["SharedSize"] = util::human_size(sharing.shared);
+    row["UniqueSize"] = util::human_size(sharing.unique);
+    row["Containers"] = "0";
+  }
+  return rows;
+}
 
 Rows cache_rows(const cache::UsageReport& report, std::int64_t now) {
   const auto at = [](std::int64_t moment) { return moment == 0 ? std::string() : go_time(moment); };
@@ -69,13 +113,13 @@ Rows disk_usage_rows(const cache::UsageReport& report, std::size_t images) {
 
 nlohmann::ordered_json disk_usage_details(const ImageView& view, const cache::UsageReport& report, std::int64_t now) {
   const nlohmann::ordered_json none = nlohmann::ordered_json::array();
-  return {{"Images", images_of(view)}, {"Containers", none}, {"Volumes", none}, {"BuildCache", cache_rows(report, now)}};
+  return {{"Images", images_of(view, true)}, {"Containers", none}, {"Volumes", none}, {"BuildCache", cache_rows(report, now)}};
 }
 
 std::string disk_usage_tables(const ImageView& view, const cache::UsageReport& report, std::int64_t now) {
-  static constexpr const char* kImages = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+  static constexpr const char* kImages = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}";
   static constexpr const char* kCache = "table {{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.Shared}}";
-  return "Images space usage:\n\n" + format::format_rows("", kImages, image_headings(), images_of(view)) +
+  return "Images space usage:\n\n" + format::format_rows("", kImages, image_headings(), images_of(view, false)) +
          fmt::format("\nBuild cache usage: {}\n\n", usage_size(report.size())) +
          format::format_rows("", kCache, cache_headings(), cache_rows(report, now));
 }

@@ -148,6 +148,9 @@ int pull(const std::string& text, const PullOptions& options, const std::filesys
   if (options.all_tags && has_tag_or_digest(text)) {
     throw UsageError(fmt::format("pull `{}`: with --all-tags the name must have no tag", text));
   }
+  if (name.name() == "docker.io/library/scratch") {
+    throw util::Error("pull `scratch`: 'scratch' is a reserved name", "it stands for an empty image: use it in FROM");
+  }
   Puller puller(options, root, std::move(stop));
   if (options.all_tags) {
     const int status = puller.pull_all_tags(name);
