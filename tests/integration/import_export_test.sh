@@ -15,6 +15,7 @@ config_of() { "$BUILDER" save "$1" > saved.tar; tar xOf saved.tar "$(tar xOf sav
 # What export writes is the root file system: the upper layers' changes, links, owners, modes.
 "$BUILDER" export -o root.tar me/root
 "$BUILDER" export me/root | cmp - root.tar || fail "export to standard output"
+"$BUILDER" export -o '' me/root | cmp - root.tar || fail "export -o ''"
 build -q -o type=tar,dest=built.tar root >/dev/null
 cmp root.tar built.tar || fail "export is not what build -o type=tar writes"
 tar tvf root.tar --numeric-owner | grep -E '^-rwsr-x--- 12/34 .* data/a$' >/dev/null || fail "owner and mode of data/a"

@@ -39,6 +39,7 @@ Command export_command() {
       options->platform = parse_platform(*platform);
       const std::filesystem::path root = cache::default_root();
       executor::enter_user_namespace_if_needed();
+      if (options->output.empty()) options->output = "-";
       return run_interruptible("export", [&](std::stop_token stop) {
         export_image(arguments.front(), *options, root, stop);
         return 0;
