@@ -1,6 +1,7 @@
 #include "cache/content_feed.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "cache/layer_store_state.h"
@@ -10,14 +11,20 @@ namespace {
 
 constexpr std::size_t kBlockSize = std::size_t{256} << 10;
 constexpr std::size_t kBlocks = 4;
+/// Size from which on a file is hashed by who takes it: its descriptor stays open for as long, and of small files there
+/// may be many.
+constexpr std::uint64_t kLarge = std::uint64_t{128} << 10;
 
 }  // namespace
 
 /// The file that is being taken.
 class ContentFeed::Current final : public util::Reader {
  public:
-  explicit Current(ContentFeed& feed) : feed_(feed) {}
-  void start() { ended_ = false; }
+  Current(ContentFeed& feed, util::HashingWriter& archive) : feed_(feed), archive_(archive) {}
+  void start() {
+    ended_ = false;
+    hash_ = util::Sha256();
+  }
   std::size_t read(std::span<std::byte> buffer) override {
     while (!ended_) {
       if (feed_.piece_ == feed_.block_.pieces.size() && !feed_.take_block()) break;
@@ -26,23 +33,33 @@ class ContentFeed::Current final : public util::Reader {
       std::copy_n(feed_.block_.bytes.begin() + static_cast<std::ptrdiff_t>(feed_.position_), count, buffer.begin());
       feed_.position_ += count;
       piece.size -= count;
+      if (!piece.hashed) archive_.share(hash_, buffer.first(count));
       if (piece.size == 0) {
         ended_ = piece.last;
-        if (ended_) feed_.digest_ = std::move(piece.digest);
+        last_ = ended_ ? std::move(piece) : Piece();
         ++feed_.piece_;
       }
       if (count > 0) return count;
     }
     return 0;
   }
+  util::Digest digest() {
+    if (last_.hashed) return last_.digest;
+    archive_.settle();
+    return last_.reader->finish(hash_.finish());
+  }
 
  private:
   ContentFeed& feed_;
+  util::HashingWriter& archive_;
+  util::Sha256 hash_;
+  Piece last_;
   bool ended_ = true;
 };
 
-ContentFeed::ContentFeed(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open, std::stop_token stop)
-    : current_(std::make_unique<Current>(*this)),
+ContentFeed::ContentFeed(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open,
+                         util::HashingWriter& archive, std::stop_token stop)
+    : current_(std::make_unique<Current>(*this, archive)),
       thread_([this, &entries, &open, stop = std::move(stop)] { run(entries, open, stop); }) {}
 
 ContentFeed::~ContentFeed() {
@@ -58,6 +75,10 @@ util::Reader& ContentFeed::next() {
   return *current_;
 }
 
+util::Digest ContentFeed::digest() {
+  return current_->digest();
+}
+
 void ContentFeed::run(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open,
                       const std::stop_token& stop) {
   std::exception_ptr failure;
@@ -65,18 +86,25 @@ void ContentFeed::run(const std::vector<oci::LayerEntry>& entries, const Content
   try {
     for (const oci::LayerEntry& entry : entries) {
       if (!is_content(entry)) continue;
-      CheckedReader reader(open(entry), entry, stop);
-      block.bytes.resize(kBlockSize);
-      block.pieces.emplace_back();
-      while (const std::size_t count = reader.read(std::span(block.bytes).subspan(block.used))) {
+      auto reader = std::make_unique<CheckedReader>(open(entry), entry, stop);
+      const bool hashed = entry.size < kLarge || !reader->leave_hashing();
+      const auto begin_piece = [&] {
+        block.bytes.resize(kBlockSize);
+        block.pieces.emplace_back().hashed = hashed;
+      };
+      begin_piece();
+      while (const std::size_t count = reader->read(std::span(block.bytes).subspan(block.used))) {
         block.pieces.back().size += count;
         block.used += count;
         if (block.used < kBlockSize) continue;
         if (!hand_over(block)) return;
-        block.bytes.resize(kBlockSize);
-        block.pieces.emplace_back();
+        begin_piece();
       }
-      block.pieces.back().digest = reader.finish();
+      if (hashed) {
+        block.pieces.back().digest = reader->finish();
+      } else {
+        block.pieces.back().reader = std::move(reader);
+      }
       block.pieces.back().last = true;
     }
   } catch (...) {

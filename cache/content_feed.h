@@ -17,25 +17,30 @@
 
 namespace cache {
 
+class CheckedReader;
+
 /// Reads and hashes the regular files of a listing in order, on a thread of its own and up to a megabyte ahead of who
-/// writes them into an archive. For one taking thread.
+/// writes them into an archive. Large files are hashed together with the archive. For one taking thread.
 class ContentFeed {
  public:
-  /// `entries` and `open` are borrowed, and not changed but for `content` of entries that were taken.
-  /// Throws std::system_error when there is no thread to be had.
-  ContentFeed(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open, std::stop_token stop);
+  /// All are borrowed; of `entries` nothing changes but `content` of those that were taken. What is taken is written to
+  /// `archive` next. Throws std::system_error when there is no thread to be had.
+  ContentFeed(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open, util::HashingWriter& archive,
+              std::stop_token stop);
   ~ContentFeed();
   /// The bytes of the next file. Read it to its end, then ask for `digest`. Rethrows what opening or reading threw.
   util::Reader& next();
-  /// The digest of that file.
-  const util::Digest& digest() const { return digest_; }
+  /// The digest of that file. Throws util::Error when it is not what the entry says.
+  util::Digest digest();
 
  private:
   /// A part of one or of several files.
   struct Piece {
     std::size_t size = 0;
     bool last = false;
-    util::Digest digest;  ///< with the last one
+    bool hashed = true;                     ///< before it is taken
+    util::Digest digest;                    ///< with the last one, if hashed
+    std::unique_ptr<CheckedReader> reader;  ///< with the last one, if not: wants the digest
   };
   struct Block {
     std::vector<std::byte> bytes;
@@ -60,7 +65,6 @@ class ContentFeed {
   // Of the taking side.
   Block block_;
   std::size_t piece_ = 0, position_ = 0;
-  util::Digest digest_;
   std::unique_ptr<Current> current_;
   std::jthread thread_;
 };

@@ -124,20 +124,21 @@ std::vector<std::string> write_directory(Entries& entries, const ContentOpener& 
 }
 
 /// Null when what is to be read is not worth a thread, or there is none to be had.
-std::unique_ptr<ContentFeed> make_feed(const Entries& entries, const ContentOpener& open, const std::stop_token& stop) {
+std::unique_ptr<ContentFeed> make_feed(const Entries& entries, const ContentOpener& open, util::HashingWriter& archive,
+                                       const std::stop_token& stop) {
   if (content_size(entries) < kWorthAThread) return nullptr;
   try {
-    return std::make_unique<ContentFeed>(entries, open, stop);
+    return std::make_unique<ContentFeed>(entries, open, archive, stop);
   } catch (const std::system_error&) {
     return nullptr;
   }
 }
 
 /// Writes the tar and, with `writer`, the directory form too; every file is read once.
-void write_tar(Entries& entries, const ContentOpener& open, util::Writer& to, LayerDirectoryWriter* writer,
+void write_tar(Entries& entries, const ContentOpener& open, util::HashingWriter& to, LayerDirectoryWriter* writer,
                std::stop_token stop) {
   oci::LayerWriter tar(to);
-  const std::unique_ptr<ContentFeed> feed = writer == nullptr ? make_feed(entries, open, stop) : nullptr;
+  const std::unique_ptr<ContentFeed> feed = writer == nullptr ? make_feed(entries, open, to, stop) : nullptr;
   for (oci::LayerEntry& entry : entries) {
     if (stop.stop_requested()) throw util::Cancelled();
     if (!is_content(entry)) {
@@ -156,6 +157,7 @@ void write_tar(Entries& entries, const ContentOpener& open, util::Writer& to, La
       copy = writer->create_file(entry);
     }
     CheckedReader reader(open(entry), entry, stop, copy.get());
+    reader.share_with(to);
     tar.add(entry, &reader);
     entry.content = reader.finish();
     if (writer == nullptr) continue;

@@ -130,19 +130,20 @@ util::Fd LayerDirectoryWriter::create_in_room(const oci::LayerEntry& entry) {
 
 util::Digest LayerDirectoryWriter::fill_file(int fd, const oci::LayerEntry& entry, util::Reader& content) const {
   thread_local std::vector<std::byte> buffer(kBufferSize);
+  auto* knows_digest = dynamic_cast<util::DigestReader*>(&content);
   util::Sha256 hash;
   std::uint64_t size = 0;
   while (std::size_t count = content.read(buffer)) {
     util::Bytes data(buffer.data(), count);
     util::with_context(fmt::format("write `/{}` of a layer", entry.path), [&] { util::write_all(fd, data); });
-    hash.update(data);
+    if (knows_digest == nullptr) hash.update(data);
     size += count;
   }
   if (size != entry.size) {
     throw util::Error(fmt::format("read `/{}`: it has {} bytes instead of {}", entry.path, size, entry.size));
   }
   complete_file(fd, entry);
-  return hash.finish();
+  return knows_digest != nullptr ? knows_digest->digest() : hash.finish();
 }
 
 util::Fd LayerDirectoryWriter::create_file(const oci::LayerEntry& entry) const {

@@ -53,7 +53,11 @@ std::size_t CheckedReader::read(std::span<std::byte> buffer) {
   if (stop_.stop_requested()) throw util::Cancelled();
   std::size_t count = from_->read(buffer);
   util::Bytes data(buffer.data(), count);
-  if (!vouched_) hash_.update(data);
+  if (archive_ != nullptr) {
+    archive_->share(hash_, data);
+  } else if (!vouched_ && !left_) {
+    hash_.update(data);
+  }
   size_ += count;
   if (copy_to_ >= 0 && count > 0) {
     util::with_context(fmt::format("write `/{}` of a layer", entry_.path), [&] { util::write_all(copy_to_, data); });
@@ -65,12 +69,16 @@ util::Digest CheckedReader::finish() {
   thread_local std::vector<std::byte> buffer(kBufferSize);
   while (read(buffer) != 0) {
   }
+  if (archive_ != nullptr) archive_->settle();
+  return finish(vouched_ ? entry_.content : hash_.finish());
+}
+
+util::Digest CheckedReader::finish(const util::Digest& digest) {
   if (size_ != entry_.size) {
     throw util::Error(fmt::format("read `/{}`: it has {} bytes instead of {}", entry_.path, size_, entry_.size),
                       "the file changed while the build read it");
   }
   if (vouched_) return entry_.content;
-  util::Digest digest = hash_.finish();
   if (entry_.content && entry_.content != digest) {
     throw util::Error(fmt::format("read `/{}`: its content is not what it was before", entry_.path),
                       "the file changed while the build read it");
@@ -141,6 +149,7 @@ BlobRow LayerStore::State::pack_directory(const LayerRow& row, const std::filesy
     }
     try {
       CheckedReader reader(open(entry), entry, stop);
+      reader.share_with(packer.tar());
       tar.add(entry, &reader);
       reader.finish();
     } catch (const util::Cancelled&) {

@@ -150,6 +150,13 @@ class CheckedReader final : public util::Reader {
   /// entry says. May be called once.
   util::Digest finish();
 
+  /// Before anything is read: what is read goes into `archive` next, which hashes it for both.
+  void share_with(util::HashingWriter& archive) { archive_ = vouched_ ? nullptr : &archive; }
+  /// Before anything is read: leaves the hashing to the caller. False if there is nothing to hash.
+  bool leave_hashing() { return left_ = !vouched_; }
+  /// As `finish` does, with the digest that the caller took.
+  util::Digest finish(const util::Digest& digest);
+
  private:
   static bool is_vouched(const util::Reader& from, const oci::LayerEntry& entry) {
     const auto* vouching = dynamic_cast<const VouchingReader*>(&from);
@@ -161,6 +168,8 @@ class CheckedReader final : public util::Reader {
   std::stop_token stop_;
   int copy_to_;
   bool vouched_;  ///< the source sees to it that the digest is the entry's
+  bool left_ = false;
+  util::HashingWriter* archive_ = nullptr;
   util::Sha256 hash_;
   std::uint64_t size_ = 0;
 };
@@ -169,7 +178,7 @@ class CheckedReader final : public util::Reader {
 class BlobPacker {
  public:
   BlobPacker(ContentStore& content, const PackOptions& options);
-  util::Writer& tar() { return tar_hash_; }
+  util::HashingWriter& tar() { return tar_hash_; }
   /// Completes the stream; the blob becomes visible in the store.
   BlobRow commit(const LayerId& id);
 

@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "cache/archive_digest.h"
 #include "cache/damage.h"
 #include "cache/growing_blob.h"
 #include "cache/layer_store.h"
@@ -59,21 +60,6 @@ class BlobReader final : public util::Reader {
   std::uint64_t current_ = 0;
   std::uint64_t shown_ = 0;
   bool reported_ = false;
-};
-
-class HashingReader final : public util::Reader {
- public:
-  explicit HashingReader(util::Reader& from) : from_(from) {}
-  std::size_t read(std::span<std::byte> buffer) override {
-    std::size_t count = from_.read(buffer);
-    hash_.update(util::Bytes(buffer.data(), count));
-    return count;
-  }
-  util::Digest digest() { return hash_.finish(); }
-
- private:
-  util::Reader& from_;
-  util::Sha256 hash_;
 };
 
 /// What comes behind the end of the archive counts for the digests.
@@ -162,17 +148,21 @@ std::filesystem::path LayerStore::State::unpack_bytes(const LayerRow& row, const
   std::filesystem::path directory = made_layer_root(home);
   LayerDirectoryWriter writer(directory, form);
   std::unique_ptr<util::Reader> plain = util::make_decompressor(raw);
-  HashingReader tar(*plain);
+  util::Digest found;
   {
-    ReadAhead ahead(tar);
-    oci::read_layer(ahead, [&](oci::LayerEntry& entry, util::Reader* bytes) {
+    ReadAhead ahead(*plain);
+    ArchiveDigest tar(ahead);
+    oci::read_layer(tar, [&](oci::LayerEntry& entry, util::Reader* bytes) {
       if (entry.kind == oci::LayerEntry::Kind::opaque) return writer.add_opaque_marker(entry.path);
-      writer.add(std::move(entry), bytes);
+      if (bytes == nullptr) return writer.add(std::move(entry), nullptr);
+      ArchiveDigest::Member member(tar, *bytes);
+      writer.add(std::move(entry), &member);
     });
-    drain(ahead);
+    drain(tar);
+    found = tar.digest();
   }
   drain(raw);
-  if (util::Digest found = tar.digest(); found != diff_id) {
+  if (found != diff_id) {
     throw util::Error(
         fmt::format("content has the digest `{}` instead of `{}`", found.to_string(), diff_id.to_string()));
   }

@@ -14,6 +14,7 @@
 
 #include "util/check.h"
 #include "util/error.h"
+#include "util/sha256_pair.h"
 #include "util/sync.h"
 
 namespace util {
@@ -24,6 +25,8 @@ constexpr std::string_view kSha512 = "sha512:";
 constexpr std::size_t kPrefixLength = 7;  // both prefixes
 constexpr std::size_t kSha256Digits = 64;
 constexpr std::size_t kSha512Digits = 128;
+/// Data from which on taking it into two hashes at once pays.
+constexpr std::size_t kWorthAPair = 256;
 
 int nibble(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -146,6 +149,13 @@ struct Sha256::State {
     SHA256_Update(&context, pending.data(), size);
     size = 0;
   }
+  void take(std::span<const std::byte> data) { SHA256_Update(&context, data.data(), data.size()); }
+  /// Bytes that went into `context.h` past OpenSSL; it counts bits in two halves.
+  void count(std::uint64_t bytes) {
+    const std::uint64_t bits = (std::uint64_t{context.Nh} << 32 | context.Nl) + 8 * bytes;
+    context.Nl = static_cast<SHA_LONG>(bits);
+    context.Nh = static_cast<SHA_LONG>(bits >> 32);
+  }
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {
@@ -161,7 +171,7 @@ void Sha256::update(std::span<const std::byte> data) {
   State& state = *state_;
   if (state.size + data.size() > state.pending.size()) state.flush();
   if (data.size() > state.pending.size()) {
-    SHA256_Update(&state.context, data.data(), data.size());
+    state.take(data);
     return;
   }
   std::copy(data.begin(), data.end(), state.pending.begin() + static_cast<std::ptrdiff_t>(state.size));
@@ -170,6 +180,28 @@ void Sha256::update(std::span<const std::byte> data) {
 
 void Sha256::update(std::string_view data) {
   update(bytes_of(data));
+}
+
+void update_both(Sha256& first, Sha256& second, std::span<const std::byte> data) {
+  CHECK(first.state_ != nullptr && second.state_ != nullptr);
+  Sha256::State& a = *first.state_;
+  Sha256::State& b = *second.state_;
+  if (data.size() >= kWorthAPair && has_sha256_pair()) {
+    a.flush();
+    b.flush();
+    if (a.context.num == b.context.num) {
+      const std::size_t head = (SHA256_CBLOCK - a.context.num) % SHA256_CBLOCK;
+      a.take(data.first(head));
+      b.take(data.first(head));
+      const std::size_t blocks = (data.size() - head) / SHA256_CBLOCK * SHA256_CBLOCK;
+      sha256_pair(a.context.h, b.context.h, data.subspan(head, blocks));
+      a.count(blocks);
+      b.count(blocks);
+      data = data.subspan(head + blocks);
+    }
+  }
+  first.update(data);
+  second.update(data);
 }
 
 Digest Sha256::finish() {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "util/error.h"
 
@@ -51,8 +52,24 @@ void StringWriter::write(Bytes data) {
 
 void HashingWriter::write(Bytes data) {
   next_.write(data);
-  hash_.update(data);
+  if (part_ != nullptr && shared_.data() == data.data() && shared_.size() == data.size()) {
+    update_both(hash_, *part_, data);
+    part_ = nullptr;
+  } else {
+    settle();
+    hash_.update(data);
+  }
   count_ += data.size();
+}
+
+void HashingWriter::share(Sha256& part, Bytes data) {
+  settle();
+  part_ = &part;
+  shared_ = data;
+}
+
+void HashingWriter::settle() {
+  if (part_ != nullptr) std::exchange(part_, nullptr)->update(shared_);
 }
 
 std::size_t read_full(Reader& from, std::span<std::byte> buffer) {

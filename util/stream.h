@@ -90,6 +90,13 @@ class DigestWriter : public Writer {
   virtual Digest digest() = 0;
 };
 
+/// The same of a source: nobody behind it needs to hash what it gives.
+class DigestReader : public Reader {
+ public:
+  /// Digest of what was read; nothing is read after the first call.
+  virtual Digest digest() = 0;
+};
+
 /// Passes on to another writer, hashing and counting what went through.
 class HashingWriter final : public DigestWriter {
  public:
@@ -100,10 +107,18 @@ class HashingWriter final : public DigestWriter {
   Digest digest() override { return hash_.finish(); }
   std::uint64_t count() const { return count_; }
 
+  /// `part` wants `data` as well, which is going to be the next that is written: both hashes then take it in one pass
+  /// (update_both). Until then, or until `settle`, neither may change.
+  void share(Sha256& part, Bytes data);
+  /// `part` takes what was not written after all.
+  void settle();
+
  private:
   Writer& next_;
   Sha256 hash_;
   std::uint64_t count_ = 0;
+  Sha256* part_ = nullptr;
+  Bytes shared_;
 };
 
 /// Reads until `buffer` is full or the stream ends; returns the bytes read.

@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <span>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "util/error.h"
 
@@ -21,6 +23,47 @@ TEST_CASE("SHA-256 of known texts") {
   util::Sha256 moved = std::move(hash);
   moved.update(std::string_view("bc"));
   CHECK(moved.finish().to_string() == "sha256:" + kAbc);
+}
+
+TEST_CASE("data taken into two hashes at once gives the digests that it gives each of them") {
+  std::string text(3000, '\0');
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 131 + i / 7);
+  const auto bytes = [&](std::size_t from, std::size_t size) {
+    return std::as_bytes(std::span(text)).subspan(from, size);
+  };
+  // What both had before, what only the second had, and how long the common part is.
+  for (std::size_t before : {0, 1, 63, 64, 1500}) {
+    for (std::size_t more : {0, 1, 64, 512, 1100}) {
+      for (std::size_t common : {0, 1, 255, 256, 257, 319, 320, 1471, 3000}) {
+        CAPTURE(before);
+        CAPTURE(more);
+        CAPTURE(common);
+        util::Sha256 first, second;
+        first.update(bytes(0, before));
+        second.update(bytes(0, before));
+        second.update(bytes(7, more));
+        util::update_both(first, second, bytes(0, common));
+        util::update_both(first, second, bytes(0, common / 2));
+        first.update(bytes(9, 99));
+        second.update(bytes(9, 99));
+        const std::string both = text.substr(0, common) + text.substr(0, common / 2) + text.substr(9, 99);
+        CHECK(first.finish() == util::sha256_of(text.substr(0, before) + both));
+        CHECK(second.finish() == util::sha256_of(text.substr(0, before) + text.substr(7, more) + both));
+      }
+    }
+  }
+}
+
+TEST_CASE("the length of what was taken in pairs is counted beyond 512 MB") {
+  const std::vector<std::byte> block(std::size_t{64} << 20, std::byte{7});
+  util::Sha256 first, second, alone;
+  for (int i = 0; i < 9; ++i) {
+    util::update_both(first, second, block);
+    alone.update(block);
+  }
+  const util::Digest expected = alone.finish();
+  CHECK(first.finish() == expected);
+  CHECK(second.finish() == expected);
 }
 
 TEST_CASE("a digest is taken apart") {

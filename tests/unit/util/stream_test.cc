@@ -73,6 +73,25 @@ TEST_CASE("a hashing writer tells digest and size of what passed") {
   CHECK(to.take() == "abc");
 }
 
+TEST_CASE("a hashing writer takes what is written into another hash as well, and what is not written after all") {
+  util::StringWriter to;
+  util::HashingWriter hashing(to);
+  util::Sha256 part;
+  const std::string text(1000, 'x'), other(1000, 'y');
+  hashing.write(util::as_bytes("head"));
+  hashing.share(part, util::as_bytes(text));
+  hashing.write(util::as_bytes(text));
+  hashing.share(part, util::as_bytes("never written"));
+  hashing.write(util::as_bytes(other));
+  hashing.share(part, util::as_bytes("at last"));
+  hashing.settle();
+  hashing.settle();
+  hashing.write(util::as_bytes(text));
+  CHECK(part.finish() == util::sha256_of(text + "never written" + "at last"));
+  CHECK(hashing.digest() == util::sha256_of("head" + text + other + text));
+  CHECK(hashing.count() == 3004);
+}
+
 TEST_CASE("read_all refuses more than its limit") {
   util::StringReader exact("12345");
   CHECK(util::read_all(exact, 5) == "12345");
