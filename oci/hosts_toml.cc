@@ -58,7 +58,9 @@ RegistryEndpoint endpoint_of(const TomlTable& table, const std::string& member, 
   RegistryEndpoint endpoint;
   endpoint.scheme = util::to_lower(url.substr(0, url.find("://")));
   std::string rest = url.substr(url.find("://") + 3);
-  if (rest.find_first_of("?#@") != std::string::npos) table.refuse(member, "must be the URL of a host, with no more than a path");
+  if (rest.find_first_of("?#@") != std::string::npos || rest.starts_with('/')) {
+    table.refuse(member, "must be the URL of a host, with no more than a path");
+  }
   endpoint.authority = util::to_lower(rest.substr(0, rest.find('/')));
   bool hub = endpoint.authority == "registry-1.docker.io";
   endpoint.name = hub ? "docker.io" : endpoint.authority;

@@ -238,6 +238,7 @@ TEST_CASE("hosts.toml: errors") {
            {"server = \"ftp://x\"", ":1: ", "must be an http or https URL"},
            {"server = \"https://me@x/hub\"", ":1: ", "with no more than a path"},
            {"[host.\"https://x?y=z\"]", ":1: ", "with no more than a path"},
+           {"[host.\"/x\"]", ":1: ", "must be the URL of a host"},
            {"[host.\"https://a\"]\ncapabilities = [\"fly\"]", ":2: ", "may have `pull`"},
            {"[host.\"https://a\"]\nca = [\"a\", \"b\"]", ":2: ", "must name one file"},
            {"[host.\"https://a\"]\nskip_verify = 1", ":2: ", "must be true or false"},
