@@ -10,7 +10,7 @@ namespace cache {
 namespace {
 
 constexpr std::size_t kBlockSize = std::size_t{256} << 10;
-constexpr std::size_t kBlocks = 4;
+constexpr std::size_t kBlocks = 16;
 /// Size from which on a file is hashed by who takes it: its descriptor stays open for as long, and of small files there
 /// may be many.
 constexpr std::uint64_t kLarge = std::uint64_t{128} << 10;

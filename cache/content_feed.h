@@ -19,8 +19,8 @@ namespace cache {
 
 class CheckedReader;
 
-/// Reads and hashes the regular files of a listing in order, on a thread of its own and up to a megabyte ahead of who
-/// writes them into an archive. Large files are hashed together with the archive. For one taking thread.
+/// Reads and hashes the regular files of a listing in order, on a thread of its own and up to four megabytes ahead of
+/// who writes them into an archive. Large files are hashed together with the archive. For one taking thread.
 class ContentFeed {
  public:
   /// All are borrowed; of `entries` nothing changes but `content` of those that were taken. What is taken is written to

@@ -1,5 +1,9 @@
 #include <fmt/format.h>
 
+#include <functional>
+#include <memory>
+#include <utility>
+
 #include "oci/registry.h"
 #include "oci/registry_state.h"
 #include "oci/registry_upload.h"
@@ -22,15 +26,17 @@ std::string pushing(const Reference& reference) {
   throw error;
 }
 
-/// Reports how much of a blob was sent.
+/// Reports how much of a blob was sent, and its end.
 class ReportingReader final : public util::Reader {
  public:
-  ReportingReader(std::unique_ptr<util::Reader> from, std::uint64_t total, const TransferProgress& progress)
-      : from_(std::move(from)), total_(total), progress_(progress) {}
+  ReportingReader(std::unique_ptr<util::Reader> from, std::uint64_t total, const TransferProgress& progress,
+                  std::function<void()> at_end)
+      : from_(std::move(from)), total_(total), progress_(progress), at_end_(std::move(at_end)) {}
   std::size_t read(std::span<std::byte> buffer) override {
     std::size_t count = from_->read(buffer);
     sent_ += count;
     if (progress_ && count > 0) progress_(sent_, total_);
+    if (sent_ == total_) at_end_();
     return count;
   }
 
@@ -39,6 +45,7 @@ class ReportingReader final : public util::Reader {
   std::uint64_t total_;
   std::uint64_t sent_ = 0;
   const TransferProgress& progress_;
+  std::function<void()> at_end_;
 };
 
 RegistryRequest push_request(RegistrySession& session, const Reference& reference, const char* method,
@@ -85,13 +92,17 @@ void RegistryClient::push_blob(const Reference& repository, const Descriptor& bl
                                const TransferProgress& progress, std::stop_token stop) {
   try {
     RegistryLocation location = state_->session.config().upstream(repository);
-    auto slot = state_->session.host(location.endpoint).transfer_slot(stop);
+    RegistryHost& host = state_->session.host(location.endpoint);
+    std::shared_ptr<void> slot = host.transfer_slot(stop);
     std::string opened;
     if (auto entry = state_->opened_uploads.lock()->extract({repository.name(), blob.digest.to_string()})) {
       opened = entry.mapped();
     }
+    // While the registry reads back what it got, the next one is sent.
     auto reported = [&] {
-      return std::make_unique<ReportingReader>(open(), static_cast<std::uint64_t>(blob.size), progress);
+      if (!slot) slot = host.transfer_slot(stop);
+      return std::make_unique<ReportingReader>(open(), static_cast<std::uint64_t>(blob.size), progress,
+                                               [&slot] { slot.reset(); });
     };
     BlobUpload(state_->session, location, blob, reported, stop).run(opened);
     util::counter("bytes.pushed").add(blob.size);
