@@ -19,11 +19,26 @@ class Place:
             image = os.path.join(self._outer, 'disk')
             subprocess.run(['truncate', '-s', size, image], check=True)
             subprocess.run(['mkfs.ext4', '-q', '-E', 'lazy_itable_init=0,lazy_journal_init=0', '-O', 'has_journal', image], check=True)
-            self.fresh = subprocess.run(['mount', '-o', 'loop', image, self.path], stderr=subprocess.DEVNULL).returncode == 0
+            self.fresh = self._mount(image)
+
+    def _mount(self, image):
+        # Direct: what is flushed goes to the disk once. Else the loop device copies it into the page cache of the file beneath, and writes that.
+        for options in ['--direct-io=on'], []:
+            attached = subprocess.run(['losetup', *options, '--show', '--find', image], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            if attached.returncode == 0:
+                break
+        else:
+            return False
+        self._device = attached.stdout.strip()
+        if subprocess.run(['mount', self._device, self.path], stderr=subprocess.DEVNULL).returncode == 0:
+            return True
+        subprocess.run(['losetup', '--detach', self._device], check=False)
+        return False
 
     def close(self):
         if self.fresh:
             subprocess.run(['umount', self.path], check=True)
+            subprocess.run(['losetup', '--detach', self._device], check=True)
             os.unlink(os.path.join(self._outer, 'disk'))
         shutil.rmtree(self._outer, ignore_errors=True)
 
