@@ -116,7 +116,7 @@ bool gc_is_due(const fs::path& root, const GcLimits& limits, std::int64_t now) {
   // A clock that was set back must not put it off for years.
   const std::int64_t age = now >= last ? now - last : 24 * kHour;
   if (age < kHour) return false;
-  return age >= 24 * kHour || fs::space(root).available < limits.min_free_space;
+  return age >= 24 * kHour || free_space_of(root) < limits.min_free_space;
 }
 
 std::optional<std::vector<UsageEntry>> collect_garbage(CacheDir& cache, const GcLimits& limits, std::int64_t now) {

@@ -31,7 +31,7 @@ std::optional<GcLimits> parse_gc_limits(std::string_view setting, std::uint64_t 
 std::vector<PrunePolicy> gc_policies(const GcLimits& limits, std::int64_t now);
 
 /// Whether the last collection in the store at `root` was a day ago, or an hour where the disk is fuller than the limits
-/// want. A store that had none yet begins to count now. Opens nothing.
+/// want. A store that had none yet begins to count now. Opens nothing. Throws util::Error.
 bool gc_is_due(const std::filesystem::path& root, const GcLimits& limits, std::int64_t now);
 
 /// A collection, which is not due again then. nullopt where other processes are at work in the store: it stays due.

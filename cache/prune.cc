@@ -40,10 +40,6 @@ bool less_valuable(const UsageEntry& a, const UsageEntry& b) {
   return a.id < b.id;
 }
 
-std::uint64_t own_size(const UsageEntry& entry) {
-  return entry.size - entry.shared_size;
-}
-
 /// How much may stay; nothing = no limit was given, everything goes.
 std::optional<std::uint64_t> bytes_to_keep(const PrunePolicy& policy, std::uint64_t total, std::uint64_t free_space) {
   if (!policy.reserved_space && !policy.max_used_space && !policy.min_free_space) return std::nullopt;
@@ -103,12 +99,6 @@ class Selection {
   std::set<std::size_t> taken_;
   std::vector<std::size_t> order_;
 };
-
-std::uint64_t free_space_of(const fs::path& root) {
-  struct statvfs status = {};
-  if (::statvfs(root.c_str(), &status) != 0) util::throw_errno(fmt::format("look at the disk of `{}`", root.native()));
-  return std::uint64_t{status.f_bavail} * status.f_frsize;
-}
 
 RemovedRows rows_of(const UsageReport& report, const std::vector<UsageEntry>& entries) {
   RemovedRows rows;
@@ -183,12 +173,18 @@ void remove_entries(CacheDir& cache, const UsageReport& report, const std::vecto
 
 }  // namespace
 
+std::uint64_t free_space_of(const std::filesystem::path& root) {
+  struct statvfs status = {};
+  if (::statvfs(root.c_str(), &status) != 0) util::throw_errno(fmt::format("look at the disk of `{}`", root.native()));
+  return std::uint64_t{status.f_bavail} * status.f_frsize;
+}
+
 std::vector<UsageEntry> select_for_pruning(const UsageReport& report, const PrunePolicy& policy,
                                            std::uint64_t free_space) {
   std::vector<std::size_t> candidates;
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < report.entries.size(); ++i) {
-    total += own_size(report.entries[i]);
+    total += report.entries[i].own_size();
     if (may_go(report.entries[i], policy)) candidates.push_back(i);
   }
   std::ranges::sort(candidates, [&](std::size_t a, std::size_t b) {
@@ -200,7 +196,7 @@ std::vector<UsageEntry> select_for_pruning(const UsageReport& report, const Prun
   for (std::size_t candidate : candidates) {
     if (keep && total <= *keep && !report.entries[candidate].orphan) break;
     selection.take(candidate);
-    for (; counted < selection.order().size(); ++counted) total -= own_size(report.entries[selection.order()[counted]]);
+    for (; counted < selection.order().size(); ++counted) total -= report.entries[selection.order()[counted]].own_size();
   }
   if (selection.takes_layers()) {
     for (std::size_t i = 0; i < report.entries.size(); ++i) {
@@ -233,7 +229,7 @@ std::optional<std::vector<UsageEntry>> prune_if_alone(CacheDir& cache, std::span
   for (const PrunePolicy& policy : policies) {
     const std::vector<UsageEntry> victims = select_for_pruning(report, policy, free_space);
     remove_entries(cache, report, victims, rubbish);
-    for (const UsageEntry& victim : victims) free_space += own_size(victim);
+    free_space += own_size(victims);
     forget(report, victims);
     gone.insert(gone.end(), victims.begin(), victims.end());
   }
@@ -256,7 +252,7 @@ DeletedBlobs delete_image_blobs(CacheDir& cache, const std::vector<util::Digest>
     const bool known = std::ranges::any_of(entry.layers, [&](const LayerId& layer) { return recorded.contains(layer); });
     if (!ours || entry.shared() || known || !entry.facts.empty()) continue;
     gone.insert(entry.blobs.begin(), entry.blobs.end());
-    deleted.bytes += own_size(entry);
+    deleted.bytes += entry.own_size();
     victims.push_back(entry);
   }
   if (alone) remove_entries(cache, report, victims, rubbish);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <span>
@@ -21,6 +22,9 @@ struct PrunePolicy {
   std::optional<std::uint64_t> max_used_space;  ///< not above
   std::optional<std::uint64_t> min_free_space;  ///< free on the disk
 };
+
+/// Bytes that are free for us on the disk of `root`. Throws util::Error.
+std::uint64_t free_space_of(const std::filesystem::path& root);
 
 /// What of a report goes, the least valuable first: what nothing names, then what was not used for the longest time;
 /// of equally old layers the upper before the lower, then the larger. A layer takes the layers along that only existed

@@ -310,9 +310,9 @@ std::string_view to_string(UsageType type) {
   return "";
 }
 
-std::uint64_t UsageReport::size() const {
+std::uint64_t own_size(std::span<const UsageEntry> entries) {
   std::uint64_t total = 0;
-  for (const UsageEntry& entry : entries) total += entry.size - entry.shared_size;
+  for (const UsageEntry& entry : entries) total += entry.own_size();
   return total;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +41,11 @@ struct UsageEntry {
   std::vector<util::Digest> blobs;           ///< without those that an image needs
 
   bool shared() const { return shared_size > 0; }
+  /// Bytes that are free when it is deleted.
+  std::uint64_t own_size() const { return size - shared_size; }
 };
+/// The sum of their own sizes.
+std::uint64_t own_size(std::span<const UsageEntry> entries);
 
 /// What is where in a store.
 struct UsageReport {
@@ -48,7 +53,7 @@ struct UsageReport {
   std::vector<RecordUse> records;          ///< all build records
   std::set<util::Digest> image_blobs;      ///< what the images of index.json need
   std::uint64_t images_size = 0;           ///< bytes of these
-  std::uint64_t size() const;              ///< of all entries, without what is shared
+  std::uint64_t size() const { return own_size(entries); }
 };
 
 enum class UsageScope { everything, layers };  ///< layers: and blobs and directories that nothing names

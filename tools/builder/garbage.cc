@@ -23,10 +23,8 @@ std::string_view setting() {
 }
 
 void say(const std::vector<cache::UsageEntry>& deleted) {
-  std::uint64_t bytes = 0;
-  for (const cache::UsageEntry& entry : deleted) bytes += entry.size - entry.shared_size;
   std::cerr << fmt::format("build cache: {} of what was used least was deleted ({} entries; BUILDER_GC sets the limits)\n",
-                           util::human_size(bytes), deleted.size());
+                           util::human_size(cache::own_size(deleted)), deleted.size());
 }
 
 }  // namespace

@@ -58,12 +58,6 @@ cache::PrunePolicy policy_of(const PruneOptions& options, std::int64_t now) {
 
 void say_waiting() { std::cerr << "waiting for other builder processes that use the store\n"; }
 
-std::uint64_t freed(const std::vector<cache::UsageEntry>& entries) {
-  std::uint64_t total = 0;
-  for (const cache::UsageEntry& entry : entries) total += entry.size - entry.shared_size;
-  return total;
-}
-
 int prune(const PruneOptions& options) {
   const std::int64_t now = util::now_nanoseconds();
   const cache::PrunePolicy policy = policy_of(options, now);
@@ -79,7 +73,7 @@ int prune(const PruneOptions& options) {
     } else if (!gone.empty()) {
       std::cout << usage_table(gone, now);
     }
-    std::cout << fmt::format("Total:\t{}\n", usage_size(freed(gone)));
+    std::cout << fmt::format("Total:\t{}\n", usage_size(cache::own_size(gone)));
     return 0;
   });
 }
@@ -128,7 +122,7 @@ int system_prune(const ImagePruneOptions& options, bool force) {
       for (const cache::UsageEntry& entry : gone) std::cout << entry.id << '\n';
       std::cout << '\n';
     }
-    std::uint64_t bytes = freed(gone);
+    std::uint64_t bytes = cache::own_size(gone);
     for (const RemovedImage& image : removed) bytes += image.bytes;
     std::cout << fmt::format("Total reclaimed space: {}\n", usage_size(bytes));
     return 0;

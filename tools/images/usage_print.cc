@@ -77,7 +77,7 @@ std::string usage_totals(std::span<const UsageEntry> entries) {
   for (const UsageEntry& entry : entries) {
     total += entry.size;
     shared += entry.shared_size;
-    if (!entry.in_use) reclaimable += entry.size - entry.shared_size;
+    if (!entry.in_use) reclaimable += entry.own_size();
   }
   std::string text;
   if (shared > 0) text = fmt::format("Shared:\t\t{}\nPrivate:\t{}\n", usage_size(shared), usage_size(total - shared));
