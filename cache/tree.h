@@ -46,6 +46,9 @@ class Tree {
     (void)path;
     return std::nullopt;
   }
+  /// The same files in a tree of its own that has not looked at any: what is read through it decides nothing here, but
+  /// digests that outlive a build are remembered for both. Null where nothing is remembered.
+  virtual std::shared_ptr<const Tree> unseen() const { return nullptr; }
 };
 
 /// A tree from entries and contents in memory, for tests and for scratch (no entries).

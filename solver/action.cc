@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cache/tree.h"
 #include "solver/explain.h"
 #include "util/check.h"
 #include "util/error.h"
@@ -18,12 +19,36 @@ std::vector<util::Digest> Action::all_keys() const {
   return {chain_key_, content_key_};
 }
 
-std::optional<Action::Outcome> Action::look_up(std::span<const Result> inputs, std::stop_token stop) {
+void Action::prepare(const std::stop_token& stop) {
+  if (op_ != nullptr) return;
+  std::unique_ptr<Op> op = environment_.factory(vertex_);
   OpContext context = this->context(stop);
-  op_ = environment_.factory(vertex_);
-  map_ = op_->cache_map(context);
+  map_ = op->cache_map(context);
+  op_ = std::move(op);
+}
+
+void Action::read_ahead(std::size_t index, const Result& input, const std::stop_token& stop) noexcept {
+  try {
+    const std::lock_guard lock(mutex_);
+    if (looked_up_ || stop.stop_requested()) return;
+    prepare(stop);
+    const Result unseen{{}, input.tree->unseen()};
+    if (unseen.tree == nullptr || !map_.cacheable || keyed_after_run() || map_.deps.at(index).content_digest == nullptr) return;
+    map_.deps[index].content_digest(unseen, stop);
+  } catch (const std::exception&) {
+    // `look_up` meets it too, if it is still so, and tells.
+  }
+}
+
+std::optional<Action::Outcome> Action::look_up(std::span<const Result> inputs, std::stop_token stop) {
+  {
+    const std::lock_guard lock(mutex_);
+    looked_up_ = true;
+    prepare(stop);
+  }
   CHECK(map_.deps.size() == inputs.size());
   if (!map_.cacheable) {
+    OpContext context = this->context(stop);
     Result result = op_->exec(inputs, context);
     return Outcome{std::move(result), context.reused};
   }
@@ -53,7 +78,11 @@ std::optional<Action::Outcome> Action::look_up(std::span<const Result> inputs, s
 
 bool Action::keyed_later(std::span<const Result> inputs) {
   const bool has_tree = std::ranges::any_of(inputs, [](const Result& input) { return input.tree != nullptr; });
-  return map_.reads_once && has_tree && (vertex_->meta().ignore_cache || !environment_.index.knows(step_));
+  return has_tree && keyed_after_run();
+}
+
+bool Action::keyed_after_run() {
+  return map_.reads_once && (vertex_->meta().ignore_cache || !environment_.index.knows(step_));
 }
 
 void Action::make_chain_key(std::span<const Result> inputs, std::stop_token stop) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -21,8 +22,8 @@ struct ActionEnvironment {
   bool explain = false;
 };
 
-/// The blocking half of one vertex: makes its keys, looks them up, runs the op. Called on worker threads, by one at a
-/// time.
+/// The blocking half of one vertex: makes its keys, looks them up, runs the op. Called on worker threads, `look_up` and
+/// `execute` by one at a time.
 class Action {
  public:
   struct Outcome {
@@ -34,6 +35,10 @@ class Action {
   Action(const ActionEnvironment& environment, llb::VertexRef vertex, std::string step)
       : environment_(environment), vertex_(std::move(vertex)), step_(std::move(step)) {}
 
+  /// While the vertex waits for other inputs: takes the digests that its key needs of input `index`, a context, so that
+  /// `look_up` finds them remembered. That is all that comes of it: what is built is what `look_up` sees. Never throws.
+  /// Does nothing once `look_up` was called, which waits for its end.
+  void read_ahead(std::size_t index, const Result& input, const std::stop_token& stop) noexcept;
   /// Looks the chain key up, then the content key. nullopt: `execute` must follow. An op that is not cacheable is run
   /// here, for such ops are roots which others wait for.
   std::optional<Outcome> look_up(std::span<const Result> inputs, std::stop_token stop);
@@ -42,8 +47,11 @@ class Action {
 
  private:
   OpContext context(std::stop_token stop) const;
+  /// Makes the op and its cache map, once.
+  void prepare(const std::stop_token& stop);
   /// Whether running it now costs no more than looking it up, since it was never built and has contexts to be read.
   bool keyed_later(std::span<const Result> inputs);
+  bool keyed_after_run();
   /// Reads what the keys need of inputs without chain id, and makes the chain key.
   void make_chain_key(std::span<const Result> inputs, std::stop_token stop);
   /// `execute` for a step that is not keyed yet.
@@ -60,6 +68,9 @@ class Action {
   ActionEnvironment environment_;
   llb::VertexRef vertex_;
   std::string step_;
+  // A bare mutex: it is held while contexts are read ahead. Guards these three until `look_up` has begun.
+  std::mutex mutex_;
+  bool looked_up_ = false;
   std::unique_ptr<Op> op_;
   CacheMap map_;
   std::vector<KeyInput> key_inputs_;

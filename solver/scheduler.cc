@@ -16,7 +16,7 @@ struct Scheduler::Node {
   std::vector<Node*> inputs;  // one per input of the vertex; null = scratch
   std::vector<Node*> users;   // once per input that refers to this
   std::string step;
-  std::unique_ptr<Action> action;
+  std::shared_ptr<Action> action;  // shared with what reads ahead for it
   bool started = false;  // and reported so
   Result result;
 };
@@ -124,16 +124,37 @@ void Scheduler::rank_nodes() {
   }
 }
 
+Action& Scheduler::action_of(Node& node) {
+  if (!node.action) node.action = std::make_shared<Action>(environment_, node.vertex, node.step);
+  return *node.action;
+}
+
+/// `node` has to run, which may take long: meanwhile the files by which its users are keyed are read.
+void Scheduler::read_ahead(const Node& node) {
+  for (Node* user : node.users) {
+    if (user->state.phase != Phase::waiting) continue;
+    for (std::size_t i = 0; i < user->inputs.size(); ++i) {
+      const Node* input = user->inputs[i];
+      if (input == nullptr || input->result.tree == nullptr) continue;
+      action_of(*user);
+      look_up_pool_.post([action = user->action, i, result = input->result, stop = stop_.get_token()] {
+        action->read_ahead(i, result, stop);
+      });
+    }
+  }
+}
+
 void Scheduler::obey(Node& node, Request request) {
   switch (request) {
     case Request::nothing:
       return;
     case Request::look_up:
-      node.action = std::make_unique<Action>(environment_, node.vertex, node.step);
+      action_of(node);
       look_ups_.ready.push(&node);
       return;
     case Request::execute:
       runs_.ready.push(&node);
+      read_ahead(node);
       return;
     case Request::finish:
       finish(node);

@@ -53,6 +53,8 @@ class Scheduler {
   void make_nodes(std::span<const llb::VertexRef> roots);
   void name_steps();
   void rank_nodes();
+  Action& action_of(Node& node);
+  void read_ahead(const Node& node);
   void obey(Node& node, Request request);
   void start_ready();
   void start(Lane& lane, util::WorkerPool& pool, Node& node);

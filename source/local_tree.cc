@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <iterator>
 
-#include "cache/vouching_reader.h"
+#include "source/seen_file.h"
 #include "util/error.h"
 #include "util/parallel.h"
 #include "util/stats.h"
@@ -41,53 +41,6 @@ util::Counter& files_stat() {
   return count;
 }
 
-bool same_file(const util::FileStat& a, const util::FileStat& b) {
-  return a.device == b.device && a.inode == b.inode && a.size == b.size && a.mtime == b.mtime && a.ctime == b.ctime;
-}
-
-/// A file as it was when it was looked at: its bytes up to that size. Whether it still is that file is asked at the end.
-class SeenFile {
- public:
-  SeenFile(util::Fd fd, std::string path, const util::FileStat& stat)
-      : fd_(std::move(fd)), reader_(fd_.get()), path_(std::move(path)), stat_(stat) {}
-  std::size_t read(std::span<std::byte> buffer) {
-    const std::size_t count = reader_.read(buffer.first(std::min<std::uint64_t>(buffer.size(), stat_.size - done_)));
-    done_ += count;
-    return count;
-  }
-  bool unchanged() const { return same_file(util::stat_at(fd_.get(), ""), stat_); }
-  const std::string& path() const { return path_; }
-  const util::FileStat& stat() const { return stat_; }
-  util::Nanoseconds opened() const { return opened_; }
-
- private:
-  util::Fd fd_;
-  util::FdReader reader_;
-  std::string path_;
-  util::FileStat stat_;
-  util::Nanoseconds opened_ = util::now_nanoseconds();
-  std::uint64_t done_ = 0;
-};
-
-/// A file whose digest is known, as long as it stays what it is.
-class UnchangedReader final : public cache::VouchingReader {
- public:
-  UnchangedReader(SeenFile file, util::Digest digest) : file_(std::move(file)), digest_(std::move(digest)) {}
-  std::size_t read(std::span<std::byte> buffer) override {
-    const std::size_t count = file_.read(buffer);
-    if (count == 0 && !buffer.empty() && !file_.unchanged()) {
-      throw util::Error(fmt::format("read `/{}`: its content is not what it was before", file_.path()),
-                        "the file changed while the build read it");
-    }
-    return count;
-  }
-  const util::Digest& vouched() const override { return digest_; }
-
- private:
-  SeenFile file_;
-  util::Digest digest_;
-};
-
 }  // namespace
 
 /// A file that nobody has read yet: who takes its digest while reading saves the key's pass over it.
@@ -112,7 +65,16 @@ LocalTree::LocalTree(const std::filesystem::path& directory, std::vector<std::st
       filtered_(!exclude.empty()),
       stats_(std::move(stats)) {
   root_stat_ = util::stat_at(root_.get(), "");
-  if (filtered_) exclude_ = util::PatternMatcher(std::move(exclude));
+  exclude_ = std::make_shared<const util::PatternMatcher>(std::move(exclude));
+}
+
+LocalTree::LocalTree(const LocalTree& like)
+    : cache::Tree(like), name_(like.name_), root_(like.root_.duplicate()), exclude_(like.exclude_), filtered_(like.filtered_), stats_(like.stats_) {
+  root_stat_ = util::stat_at(root_.get(), "");
+}
+
+std::shared_ptr<const cache::Tree> LocalTree::unseen() const {
+  return std::shared_ptr<const LocalTree>(new LocalTree(*this));
 }
 
 LocalTree::~LocalTree() = default;
@@ -209,7 +171,7 @@ void LocalTree::make_listed(Directory& directory, const std::string& path, bool 
   for (Child& child : directory.children) {
     if (!lacks_stat(child)) continue;
     // What an ignore rule hides is not looked at, if its type is known from the directory.
-    if (filtered_ && child.type && exclude_.matches(join(path, child.name)) && *child.type != FileType::directory) {
+    if (filtered_ && child.type && exclude_->matches(join(path, child.name)) && *child.type != FileType::directory) {
       child.visible = false;
       continue;
     }
@@ -243,8 +205,8 @@ bool LocalTree::visible(const std::string& path, FileType type) const {
 
 /// An excluded directory is there only as the way to something below it that is included again.
 bool LocalTree::compute_visible(const std::string& path, FileType type) const {
-  if (!exclude_.matches(path)) return true;
-  if (type != FileType::directory || !exclude_.has_exclusions() || !exclude_.may_match_below(path)) return false;
+  if (!exclude_->matches(path)) return true;
+  if (type != FileType::directory || !exclude_->has_exclusions() || !exclude_->may_match_below(path)) return false;
   return anything_visible_below(path);
 }
 
@@ -444,7 +406,7 @@ util::Digest LocalTree::remember(const std::string& path, const util::FileStat& 
 std::optional<std::string> LocalTree::hidden_by(const std::string& path) const {
   Stat found = stat(path);
   if (!found || visible(path, found->type)) return std::nullopt;
-  return exclude_.deciding_pattern(path);
+  return exclude_->deciding_pattern(path);
 }
 
 }  // namespace source

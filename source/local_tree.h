@@ -43,8 +43,11 @@ class LocalTree final : public cache::Tree {
   std::optional<util::Digest> known_digest(const std::string& path) const override;
   std::string place() const override { return "directory `" + name_ + "`"; }
   std::optional<std::string> hidden_by(const std::string& path) const override;
+  std::shared_ptr<const cache::Tree> unseen() const override;
 
  private:
+  /// The same directory, as if it had just been opened.
+  LocalTree(const LocalTree& like);
   class UnhashedReader;
   using Stat = std::optional<util::FileStat>;
   /// What is known of one name in a directory; members are filled when they are needed.
@@ -88,7 +91,7 @@ class LocalTree final : public cache::Tree {
 
   std::string name_;
   util::Fd root_;
-  util::PatternMatcher exclude_;
+  std::shared_ptr<const util::PatternMatcher> exclude_;
   bool filtered_ = false;
   std::shared_ptr<cache::StatCache> stats_;
   Stat root_stat_;

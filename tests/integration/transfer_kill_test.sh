@@ -69,6 +69,9 @@ beginning() { [ "$(bytes_in_tmp)" -gt 10000 ]; }
 first_layer_there() { [ -e "$BUILDER_ROOT/oci/blobs/sha256/${layers[0]#sha256:}" ] && [ "$(requests "GET.*${layers[0]}")" = 1 ]; }
 nearly_all() { [ "$(bytes_in_tmp)" -gt 700000 ]; }
 
+# fetched_fast PATTERN: body bytes. What the proxy still notes of a slow command that was ended before is left out.
+fetched_fast() { awk -v p="$1" '($1 " " $2) ~ p && $6 != "slow" { n += $5 } END { print n + 0 }' proxy.requests; }
+
 # pull. A layer that had come is not fetched again.
 for signal in KILL INT TERM; do
   for instant in beginning first_layer_there nearly_all; do
@@ -77,7 +80,7 @@ for signal in KILL INT TERM; do
     check_equal "names after a pull that was ended" "" "$("$BUILDER" images -q)"
     fast; : > proxy.requests
     goes_on "$BUILDER" pull "$at/me/app:1"
-    [ $instant = beginning ] || check_equal "fetched again" 0 "$(bytes down "GET.*${layers[0]}")"
+    [ $instant = beginning ] || check_equal "fetched again" 0 "$(fetched_fast "GET.*${layers[0]}")"
     same_as_whole "$at/me/app:1"
     rm -rf "$BUILDER_ROOT"
     [ $signal = KILL ] || break

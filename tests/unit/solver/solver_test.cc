@@ -28,6 +28,15 @@ struct Build {
   test::RecordingProgress progress;
 };
 
+/// As a local directory: what is read through `unseen` is remembered, but this one has not looked yet.
+struct Context final : cache::Tree {
+  std::optional<oci::LayerEntry> find(const std::string&) const override { return std::nullopt; }
+  std::vector<std::string> list(const std::string&) const override { return {}; }
+  std::unique_ptr<util::Reader> open(const std::string&) const override { return nullptr; }
+  util::Digest content_digest(const std::string&) const override { return {}; }
+  std::shared_ptr<const cache::Tree> unseen() const override { return std::make_shared<Context>(); }
+};
+
 }  // namespace
 
 TEST_CASE("inputs are solved before their user, and the result is the user's") {
@@ -186,6 +195,65 @@ TEST_CASE("a context is not looked at before the turn of the step that uses it")
     build.run(build.ops.vertex("copy", {build.ops.vertex("slow"), build.ops.vertex("context")}));
     CHECK(reads_seen == 0);
     CHECK(reads == 1);
+  }
+}
+
+TEST_CASE("while a step runs, what the next one is keyed by is read, through a tree of its own") {
+  cache::MemoryResultIndex index;
+  const auto context = std::make_shared<const Context>();
+  for (const bool fails : {false, true}) {
+    CAPTURE(fails);
+    Build build(index);
+    test::Gate read_ahead;
+    std::atomic<int> ahead = 0, reads = 0;
+    build.ops["context"].cacheable = false;
+    build.ops["context"].run = [&](std::span<const Result>, solver::OpContext&) { return Result{{}, context}; };
+    build.ops["slow"].key = fails ? "other" : "slow";
+    build.ops["slow"].contents[0] = [](const Result&) { return util::sha256_of("all of it"); };
+    build.ops["slow"].run = [&](std::span<const Result>, solver::OpContext& run) {
+      read_ahead.pass(run.stop);
+      CHECK(reads == 0);
+      return test::FakeOps::layer(fails ? "other" : "slow");
+    };
+    build.ops["copy"].contents[1] = [&](const Result& input) {
+      if (input.tree == context) {
+        ++reads;
+        return util::sha256_of("content");
+      }
+      ++ahead;
+      read_ahead.open();
+      if (fails) throw util::Error("gone in a moment");
+      return util::sha256_of("something else");
+    };
+    build.ops["copy"].run = [](std::span<const Result>, solver::OpContext&) { return test::FakeOps::layer("x"); };
+    // The context is solved first: nobody could read ahead otherwise.
+    const auto source = build.ops.vertex("context");
+    build.run(build.ops.vertex("copy", {build.ops.vertex("slow", {source}), source}));
+    CHECK(ahead == 1);
+    CHECK(reads == 1);
+    CHECK(build.ops.execs("copy") == 1);
+  }
+}
+
+TEST_CASE("nothing is read ahead for a step that was never built, or that waits for a cached one") {
+  cache::MemoryResultIndex index;
+  const auto context = std::make_shared<const Context>();
+  for (int build_number = 0; build_number < 2; ++build_number) {
+    Build build(index);
+    std::atomic<int> ahead = 0;
+    build.ops["context"].cacheable = false;
+    build.ops["context"].run = [&](std::span<const Result>, solver::OpContext&) { return Result{{}, context}; };
+    build.ops["below"].contents[0] = [](const Result&) { return util::sha256_of("all of it"); };
+    build.ops["copy"].reads_once = true;
+    build.ops["copy"].contents[1] = [&](const Result& input) {
+      if (input.tree != context) ++ahead;
+      return util::sha256_of("content");
+    };
+    build.ops["copy"].run = [](std::span<const Result>, solver::OpContext&) { return test::FakeOps::layer("x"); };
+    const auto source = build.ops.vertex("context");
+    build.run(build.ops.vertex("copy", {build.ops.vertex("below", {source}), source}));
+    CHECK(ahead == 0);
+    CHECK(build.ops.execs("below") == (build_number == 0 ? 1 : 0));
   }
 }
 

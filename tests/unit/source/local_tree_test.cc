@@ -253,6 +253,22 @@ TEST_CASE("what was seen of an entry stays so for the life of a tree") {
   CHECK_FALSE(tree.find("later"));
 }
 
+TEST_CASE("what is read through an unseen tree is remembered, and decides nothing else") {
+  test::TestDir directory;
+  directory.write("tree/file", "hello");
+  directory.write("tree/hidden", "");
+  age(directory / "tree/file");
+  std::this_thread::sleep_for(std::chrono::milliseconds(2100));  // ctime must be old, too
+  const LocalTree tree = tree_of(directory, {"hidden"});
+  const std::shared_ptr<const cache::Tree> ahead = tree.unseen();
+  CHECK(ahead->list("") == Names{"file"});
+  CHECK(ahead->content_digest("file") == util::sha256_of("hello"));
+  CHECK(tree.known_digest("file") == util::sha256_of("hello"));
+  directory.write("tree/new", "saved meanwhile");
+  CHECK(ahead->list("") == Names{"file"});
+  CHECK(tree.list("") == Names{"file", "new"});
+}
+
 TEST_CASE("a context that is no directory is refused") {
   test::TestDir directory;
   directory.write("tree", "");
