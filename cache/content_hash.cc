@@ -44,7 +44,7 @@ void hash_entry(util::Hasher& hasher, const std::string& path, const oci::LayerE
     hasher.field("xattr", name);
     hasher.field("value", value);
   }
-  if (entry.type == util::FileType::symlink) hasher.field("link", entry.link_target);
+  if (entry.type == util::FileType::symlink) hasher.field("link", *entry.link_target);
   if (entry.type == util::FileType::char_device || entry.type == util::FileType::block_device) {
     hasher.number("major", entry.device_major);
     hasher.number("minor", entry.device_minor);
@@ -99,7 +99,7 @@ class Digester {
     }
     util::parallel_for(unknown.size(), bytes, [&](std::size_t i) {
       if (stop_.stop_requested()) throw util::Cancelled();
-      unknown[i]->content = tree_.content_digest(unknown[i]->path);
+      unknown[i]->content = tree_.content_digest(unknown[i]->path, stop_);
     });
     for (const Item& item : items_) hash_entry(hasher_, item.relative, item.entry);
     items_.clear();

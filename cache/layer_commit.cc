@@ -41,7 +41,7 @@ void normalise(Entries& entries) {
   for (std::size_t i = 0; i != entries.size(); ++i) {
     oci::LayerEntry& entry = entries[i];
     // Of all attributes image layers carry file capabilities only, as those of BuildKit do.
-    std::erase_if(entry.xattrs, [](const auto& xattr) { return xattr.first != "security.capability"; });
+    if (!entry.xattrs.empty()) std::erase_if(entry.xattrs.edit(), [](const auto& xattr) { return xattr.first != "security.capability"; });
     if (i > 0 && entries[i - 1].path == entry.path)
       throw util::Error(fmt::format("commit a layer: `/{}` is in it twice", entry.path));
     auto is_above = [&](const oci::LayerEntry* other) {
@@ -61,7 +61,7 @@ void normalise(Entries& entries) {
     if (target == nullptr || !target->is_file() || !target->hard_link.empty() ||
         !oci::path_less(target->path, entry.path)) {
       throw util::Error(fmt::format("commit a layer: `/{}` is a hard link to `/{}`, which is no file before it",
-                                    entry.path, entry.hard_link));
+                                    entry.path, *entry.hard_link));
     }
   }
 }

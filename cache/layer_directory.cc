@@ -90,7 +90,7 @@ class Scanner {
     entry.xattrs = util::read_xattrs(directory, name);
     if (stat.type == util::FileType::directory && is_opaque(entry.xattrs)) entry.kind = oci::LayerEntry::Kind::opaque;
     refuse_redirects(entry.xattrs, path);
-    std::erase_if(entry.xattrs, [](const auto& xattr) { return is_internal_xattr(xattr.first); });
+    if (!entry.xattrs.empty()) std::erase_if(entry.xattrs.edit(), [](const auto& xattr) { return is_internal_xattr(xattr.first); });
     if (stat.type == util::FileType::symlink) entry.link_target = util::read_link_at(directory, name);
     if (stat.type == util::FileType::char_device || stat.type == util::FileType::block_device) {
       entry.device_major = stat.rdev_major;

@@ -86,7 +86,7 @@ LayerDirectoryWriter::LayerDirectoryWriter(const std::filesystem::path& director
 
 void LayerDirectoryWriter::add(oci::LayerEntry entry, util::Reader* content) {
   using Kind = oci::LayerEntry::Kind;
-  std::erase_if(entry.xattrs, [](const auto& xattr) { return is_internal_xattr(xattr.first); });
+  if (!entry.xattrs.empty()) std::erase_if(entry.xattrs.edit(), [](const auto& xattr) { return is_internal_xattr(xattr.first); });
   entry.path = resolve_parents(entry.path);
   if (entry.kind == Kind::whiteout) return add_whiteout(std::move(entry));
   if (entry.kind == Kind::opaque) {
@@ -336,7 +336,7 @@ void LayerDirectoryWriter::add_special(oci::LayerEntry entry) {
   make_room(parent, entry.path, false);
   parent = parent_fd(entry.path);
   if (entry.type == util::FileType::symlink) {
-    if (::symlinkat(entry.link_target.c_str(), parent, name.c_str()) != 0) throw_entry(entry.path, "create the link");
+    if (::symlinkat(entry.link_target->c_str(), parent, name.c_str()) != 0) throw_entry(entry.path, "create the link");
     links_[entry.path] = entry.link_target;
   } else {
     mode_t type = entry.type == util::FileType::fifo           ? S_IFIFO

@@ -232,7 +232,7 @@ std::unique_ptr<util::Reader> LayeredTree::open(const std::string& path) const {
   return std::make_unique<ListedFileReader>(std::move(file), item.entry->content, std::move(damaged));
 }
 
-util::Digest LayeredTree::content_digest(const std::string& path) const {
+util::Digest LayeredTree::content_digest(const std::string& path, const std::stop_token&) const {
   const Item& item = file(path);
   if (item.entry->content) return item.entry->content;
   throw util::Error(fmt::format("read `/{}`: the layer's listing has no digest of it", path));

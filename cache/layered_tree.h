@@ -63,7 +63,7 @@ class LayeredTree final : public Tree {
   std::optional<oci::LayerEntry> find(const std::string& path) const override;
   std::vector<std::string> list(const std::string& path) const override;
   std::unique_ptr<util::Reader> open(const std::string& path) const override;
-  util::Digest content_digest(const std::string& path) const override;
+  util::Digest content_digest(const std::string& path, const std::stop_token& stop = {}) const override;
 
  private:
   const std::vector<Listing>& layers() const;

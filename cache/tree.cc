@@ -68,7 +68,7 @@ std::unique_ptr<util::Reader> MemoryTree::open(const std::string& path) const {
   return std::make_unique<util::StringReader>(found->second.content);
 }
 
-util::Digest MemoryTree::content_digest(const std::string& path) const {
+util::Digest MemoryTree::content_digest(const std::string& path, const std::stop_token&) const {
   auto found = nodes_.find(path);
   if (found == nodes_.end() || !found->second.entry.is_file()) throw util::Error("read `/" + path + "`: not a file");
   return found->second.entry.content;
@@ -93,8 +93,8 @@ std::string resolve_path(const Tree& tree, std::string_view path, bool follow_la
     if (!entry || entry->type != util::FileType::symlink) continue;
     if (++links > kMaxLinks) throw util::Error("follow links of `" + std::string(path) + "`: too many links");
     done.pop_back();
-    if (entry->link_target.starts_with('/')) done.clear();
-    std::vector<std::string> target = util::split(entry->link_target, '/');
+    if (entry->link_target->starts_with('/')) done.clear();
+    std::vector<std::string> target = util::split(*entry->link_target, '/');
     pending.insert(pending.begin(), target.begin(), target.end());
   }
   return util::join(done, "/");

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,8 +33,8 @@ class Tree {
   }
   /// Content of a regular file. Throws util::Error.
   virtual std::unique_ptr<util::Reader> open(const std::string& path) const = 0;
-  /// sha256 of a regular file's content, remembered where that is safe. Throws util::Error.
-  virtual util::Digest content_digest(const std::string& path) const = 0;
+  /// sha256 of a regular file's content, remembered where that is safe. Throws util::Error, util::Cancelled.
+  virtual util::Digest content_digest(const std::string& path, const std::stop_token& stop = {}) const = 0;
   /// The same if it can be had without reading the file, for entries that do not say it themselves.
   virtual std::optional<util::Digest> known_digest(const std::string& path) const {
     (void)path;
@@ -60,7 +61,7 @@ class MemoryTree final : public Tree {
   std::optional<oci::LayerEntry> find(const std::string& path) const override;
   std::vector<std::string> list(const std::string& path) const override;
   std::unique_ptr<util::Reader> open(const std::string& path) const override;
-  util::Digest content_digest(const std::string& path) const override;
+  util::Digest content_digest(const std::string& path, const std::stop_token& stop = {}) const override;
 
  private:
   struct Node {

@@ -142,7 +142,7 @@ void DirectoryWriter::write_file(const RootTree& root, const oci::LayerEntry& en
 bool DirectoryWriter::make_link(const RootTree& root, const oci::LayerEntry& entry, const std::string& temporary,
                                 int directory) {
   if (entry.hard_link.empty()) return false;
-  std::string first = root.prefix.empty() ? entry.hard_link : root.prefix + "/" + entry.hard_link;
+  std::string first = root.prefix.empty() ? *entry.hard_link : root.prefix + "/" + *entry.hard_link;
   return ::linkat(top_.get(), first.c_str(), directory, temporary.c_str(), 0) == 0;
 }
 
@@ -154,7 +154,7 @@ bool DirectoryWriter::make_node(const oci::LayerEntry& entry, const std::string&
   int result = -1;
   switch (entry.type) {
     case util::FileType::symlink:
-      result = ::symlinkat(entry.link_target.c_str(), directory, name);
+      result = ::symlinkat(entry.link_target->c_str(), directory, name);
       break;
     case util::FileType::fifo:
       result = ::mkfifoat(directory, name, mode);

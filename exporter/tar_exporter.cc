@@ -54,7 +54,7 @@ class RootArchive {
       member.xattrs = entry.xattrs;
     } else {
       member.hard_link = true;
-      member.link_target = above + entry.hard_link;
+      member.link_target = above + *entry.hard_link;
     }
     tar_.add(member);
     if (has_content) copy(*root.tree->open(entry.path));

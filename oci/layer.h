@@ -12,31 +12,32 @@
 
 #include "util/digest.h"
 #include "util/fs.h"
+#include "util/sparse.h"
 #include "util/stream.h"
 #include "util/tar.h"
 
 namespace oci {
 
-/// One path of a layer changeset (image-spec layer.md).
+/// One path of a layer changeset (image-spec layer.md). Very many may be held at once.
 struct LayerEntry {
-  enum class Kind {
+  enum class Kind : std::uint8_t {
     node,       ///< a file, directory, link, device, ... that is added or replaced
     whiteout,   ///< the path is deleted
     opaque,     ///< as `node` for a directory, whose lower content is hidden
   };
-  Kind kind = Kind::node;
   std::string path;             ///< relative, clean, no leading or trailing slash, never empty
-  util::FileType type = util::FileType::regular;
-  std::uint32_t mode = 0;       ///< 07777
-  std::uint32_t uid = 0, gid = 0;
+  util::Sparse<std::string> link_target;  ///< symlinks
+  /// Not empty: another name of the regular file at this path of the same listing, which sorts first.
+  util::Sparse<std::string> hard_link;
+  util::Sparse<std::map<std::string, std::string>> xattrs;
   std::uint64_t size = 0;       ///< regular files
   util::Nanoseconds mtime = 0;
-  std::string link_target;      ///< symlinks
+  std::uint32_t mode = 0;       ///< 07777
+  std::uint32_t uid = 0, gid = 0;
   std::uint32_t device_major = 0, device_minor = 0;
-  std::map<std::string, std::string> xattrs;
+  Kind kind = Kind::node;
+  util::FileType type = util::FileType::regular;
   util::Digest content;         ///< sha256 of a regular file's bytes; empty when not known
-  /// Not empty: another name of the regular file at this path of the same listing, which sorts first.
-  std::string hard_link;
 
   bool is_directory() const { return type == util::FileType::directory && kind != Kind::whiteout; }
   bool is_file() const { return type == util::FileType::regular && kind == Kind::node; }

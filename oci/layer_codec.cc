@@ -94,7 +94,7 @@ void Encoder::entry(const LayerEntry& entry) {
   path(entry.path);
   if (whiteout) return;
   if (!entry.hard_link.empty()) {
-    text(entry.hard_link);
+    text(*entry.hard_link);
     if (form_ == Form::identity) return;
   }
   number(entry.mode);
@@ -108,13 +108,13 @@ void Encoder::entry(const LayerEntry& entry) {
     number(entry.size);
     digest(entry.content);
   } else if (entry.type == util::FileType::symlink) {
-    text(entry.link_target);
+    text(*entry.link_target);
   } else if (entry.type == util::FileType::char_device || entry.type == util::FileType::block_device) {
     number(entry.device_major);
     number(entry.device_minor);
   }
   if (!entry.xattrs.empty()) {
-    number(entry.xattrs.size());
+    number(entry.xattrs->size());
     for (const auto& [name, value] : entry.xattrs) {
       text(name);
       text(value);
@@ -188,7 +188,7 @@ LayerEntry Decoder::entry() {
   entry.path = path();
   if (entry.kind == LayerEntry::Kind::whiteout) return entry;
   if ((head & kHasLink) != 0) {
-    entry.hard_link = text();
+    entry.hard_link = std::string(text());
     if (entry.hard_link.empty()) damaged();
   }
   entry.mode = small_number();
@@ -200,7 +200,7 @@ LayerEntry Decoder::entry() {
     entry.size = number();
     entry.content = digest();
   } else if (entry.type == util::FileType::symlink) {
-    entry.link_target = text();
+    entry.link_target = std::string(text());
   } else if (entry.type == util::FileType::char_device || entry.type == util::FileType::block_device) {
     entry.device_major = small_number();
     entry.device_minor = small_number();
@@ -208,7 +208,7 @@ LayerEntry Decoder::entry() {
   if ((head & kHasXattrs) != 0) {
     for (std::uint64_t count = number(); count > 0; --count) {
       std::string name(text());
-      entry.xattrs[std::move(name)] = text();
+      entry.xattrs.edit()[std::move(name)] = text();
     }
   }
   return entry;

@@ -41,7 +41,9 @@ Scheduler::Scheduler(const ActionEnvironment& environment, const SolveOptions& o
       look_ups_(default_workers()),
       runs_(options.jobs > 0 ? options.jobs : default_workers()),
       look_up_pool_(look_ups_.limit),
-      run_pool_(runs_.limit) {}
+      run_pool_(runs_.limit),
+      // One at a time: a look-up never waits for what is read ahead for another step.
+      ahead_pool_(1) {}
 
 Scheduler::~Scheduler() = default;
 
@@ -137,7 +139,7 @@ void Scheduler::read_ahead(const Node& node) {
       const Node* input = user->inputs[i];
       if (input == nullptr || input->result.tree == nullptr) continue;
       action_of(*user);
-      look_up_pool_.post([action = user->action, i, result = input->result, stop = stop_.get_token()] {
+      ahead_pool_.post([action = user->action, i, result = input->result, stop = stop_.get_token()] {
         action->read_ahead(i, result, stop);
       });
     }

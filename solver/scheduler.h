@@ -21,7 +21,7 @@
 namespace solver {
 
 /// One solve: an event loop. The thread that calls `run` owns the state of every vertex and never blocks on I/O; what
-/// blocks is posted to two pools of workers, one for looking up and one for running, and comes back as a completion
+/// blocks is posted to pools of workers, one for looking up and one for running, and comes back as a completion
 /// over a queue. Of the vertices that could go on, the one with the longest path to a root goes first.
 class Scheduler {
  public:
@@ -84,7 +84,7 @@ class Scheduler {
   std::deque<Completion> completions_;
 
   // Last, so that workers have ended before what they use goes.
-  util::WorkerPool look_up_pool_, run_pool_;
+  util::WorkerPool look_up_pool_, run_pool_, ahead_pool_;
 };
 
 }  // namespace solver

@@ -22,7 +22,9 @@ class GitTree final : public cache::Tree {
   std::optional<oci::LayerEntry> find(const std::string& path) const override;
   std::vector<std::string> list(const std::string& path) const override { return files_.list(path); }
   std::unique_ptr<util::Reader> open(const std::string& path) const override { return files_.open(path); }
-  util::Digest content_digest(const std::string& path) const override { return files_.content_digest(path); }
+  util::Digest content_digest(const std::string& path, const std::stop_token& stop = {}) const override {
+    return files_.content_digest(path, stop);
+  }
   std::optional<util::Digest> known_digest(const std::string& path) const override { return files_.known_digest(path); }
   std::string place() const override { return place_; }
 

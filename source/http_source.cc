@@ -42,7 +42,7 @@ class FileTree final : public cache::Tree {
     require(path);
     return content_.open(file_.content);
   }
-  util::Digest content_digest(const std::string& path) const override {
+  util::Digest content_digest(const std::string& path, const std::stop_token& = {}) const override {
     require(path);
     return file_.content;
   }

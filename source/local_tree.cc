@@ -259,7 +259,7 @@ oci::LayerEntry LocalTree::entry(const std::string& path, const Child& child) co
     entry.device_minor = stat.rdev_minor;
   }
   if (stat.type == FileType::symlink) {
-    entry.link_target = child.link_target.empty() ? util::read_link_at(root_.get(), path) : child.link_target;
+    entry.link_target = child.link_target.empty() ? util::read_link_at(root_.get(), path) : *child.link_target;
   }
   return entry;
 }
@@ -374,17 +374,20 @@ std::optional<util::Digest> LocalTree::known_digest(const std::string& path) con
   return first.empty() || !same_file(*stat(first), *found) ? std::nullopt : known_digest(first);
 }
 
-util::Digest LocalTree::content_digest(const std::string& path) const {
+util::Digest LocalTree::content_digest(const std::string& path, const std::stop_token& stop) const {
   if (std::optional<util::Digest> known = known_digest(path)) return *known;
-  return hash(path);
+  return hash(path, stop);
 }
 
-util::Digest LocalTree::hash(const std::string& path) const {
+util::Digest LocalTree::hash(const std::string& path, const std::stop_token& stop) const {
   util::Sha256 hash;
   const util::Nanoseconds since = util::now_nanoseconds();
   std::unique_ptr<util::Reader> reader = open(path);
   thread_local std::vector<std::byte> buffer(128 << 10);
-  while (std::size_t count = reader->read(buffer)) hash.update(util::Bytes(buffer).first(count));
+  while (std::size_t count = reader->read(buffer)) {
+    if (stop.stop_requested()) throw util::Cancelled();
+    hash.update(util::Bytes(buffer).first(count));
+  }
   const Stat before = stat(path), after = util::find_stat_at(root_.get(), path);
   const bool same = before && after && after->type == FileType::regular && same_file(*before, *after);
   return remember(path, before ? *before : util::FileStat(), hash.finish(), same, since);

@@ -18,6 +18,7 @@
 #include "util/fd.h"
 #include "util/fs.h"
 #include "util/pattern.h"
+#include "util/sparse.h"
 #include "util/sync.h"
 
 namespace source {
@@ -39,7 +40,7 @@ class LocalTree final : public cache::Tree {
   void prefetch(const std::string& path,
                 const std::function<bool(const std::string& directory)>& skip) const override;
   std::unique_ptr<util::Reader> open(const std::string& path) const override;
-  util::Digest content_digest(const std::string& path) const override;
+  util::Digest content_digest(const std::string& path, const std::stop_token& stop = {}) const override;
   std::optional<util::Digest> known_digest(const std::string& path) const override;
   std::string place() const override { return "directory `" + name_ + "`"; }
   std::optional<std::string> hidden_by(const std::string& path) const override;
@@ -53,10 +54,10 @@ class LocalTree final : public cache::Tree {
   /// What is known of one name in a directory; members are filled when they are needed.
   struct Child {
     std::string name;
+    std::optional<Stat> stat;  ///< of what is there, hidden or not
+    util::Sparse<std::string> link_target;
     std::optional<util::FileType> type;  ///< as the directory says
-    std::optional<Stat> stat;            ///< of what is there, hidden or not
     std::optional<bool> visible;
-    std::string link_target;
     util::Digest digest;
     bool trusted = false;  ///< as long as the stat is the same, the content has this digest
   };
@@ -82,7 +83,7 @@ class LocalTree final : public cache::Tree {
   oci::LayerEntry entry(const std::string& path, const Child& child) const;
   Child child(const std::string& path) const;
   util::Fd open_path(const std::string& path, int flags) const;
-  util::Digest hash(const std::string& path) const;
+  util::Digest hash(const std::string& path, const std::stop_token& stop) const;
   /// Notes the digest of what was read of a file; it counts for the life of the tree. Later builds are told of it only
   /// if the file is still the one that was looked at (`same`). `since`: when reading it began.
   util::Digest remember(const std::string& path, const util::FileStat& stat, const util::Digest& digest, bool same,

@@ -71,7 +71,7 @@ FileStat to_file_stat(const struct stat& raw) {
   result.ctime = nanoseconds(raw.st_ctim);
   result.device = raw.st_dev;
   result.inode = raw.st_ino;
-  result.link_count = raw.st_nlink;
+  result.link_count = static_cast<std::uint32_t>(raw.st_nlink);
   result.rdev_major = major(raw.st_rdev);
   result.rdev_minor = minor(raw.st_rdev);
   return result;

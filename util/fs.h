@@ -15,7 +15,7 @@
 
 namespace util {
 
-enum class FileType { regular, directory, symlink, char_device, block_device, fifo, socket };
+enum class FileType : std::uint8_t { regular, directory, symlink, char_device, block_device, fifo, socket };
 
 /// Nanoseconds since the epoch.
 using Nanoseconds = std::int64_t;
@@ -31,7 +31,7 @@ struct FileStat {
   Nanoseconds ctime = 0;
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
-  std::uint64_t link_count = 1;
+  std::uint32_t link_count = 1;
   std::uint32_t rdev_major = 0;
   std::uint32_t rdev_minor = 0;
 };

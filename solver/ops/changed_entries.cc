@@ -19,7 +19,7 @@ constexpr util::Nanoseconds kSecond = 1'000'000'000;
 constexpr const char* kCapability = "security.capability";
 
 std::string capability(const oci::LayerEntry& entry) {
-  const auto found = entry.xattrs.find(kCapability);
+  const auto found = entry.xattrs->find(kCapability);
   return found == entry.xattrs.end() ? std::string() : found->second;
 }
 

@@ -1,10 +1,7 @@
 #include "solver/ops/copy_action.h"
 
-#include <functional>
-#include <iterator>
 #include <map>
 #include <memory>
-#include <memory_resource>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,7 +45,9 @@ class Copier {
     }
     if (matches.empty() && !action_.allow_empty_wildcard) throw util::Error("\"" + action_.source + "\": not found");
     for (const cache::Match& match : matches) {
-      links_.clear();  // hard links are kept within one source
+      // Hard links are kept within one source.
+      links_.clear();
+      copies_.clear();
       const bool unpacked = action_.unpack && match.entry.is_file() &&
                             unpack_archive(plan_, *source_, match.resolved, action_.destination, owner_, spool_, stop_);
       if (!unpacked) copy_match(match);
@@ -119,6 +118,7 @@ class Copier {
 
   void copy_tree(const cache::Match& match, const std::string& destination, bool with_top) {
     std::size_t count = 0;
+    copies_.push_back(std::make_shared<const CopiedFiles>(CopiedFiles{source_, match.resolved, destination}));
     cache::walk(*source_, match, exclude_, [&](const std::string& relative, oci::LayerEntry& entry) {
       if (++count % 1024 == 0 && stop_.stop_requested()) throw util::Cancelled();
       if (relative.empty() && !with_top) return;
@@ -133,9 +133,10 @@ class Copier {
       throw util::Error(from.is_directory() ? "cannot copy a directory onto `/" + path + "`, which is not a directory"
                                             : "cannot replace directory `/" + path + "` with a file");
     }
-    FileContentRef content = from.is_file() ? content_of(from) : nullptr;
+    const bool is_file = from.is_file();
+    FileContentRef content = is_file ? shared_content(from) : nullptr;
     // A layer whose digests are all known need not be read to be recognised; what is unknown is hashed when it is read.
-    if (from.is_file() && from.content.empty()) from.content = source_->known_digest(from.path).value_or(util::Digest());
+    if (is_file && from.content.empty()) from.content = source_->known_digest(from.path).value_or(util::Digest());
     oci::LayerEntry entry = std::move(from);
     entry.path = std::move(path);
     if (owner_) {
@@ -143,19 +144,38 @@ class Copier {
       entry.gid = owner_->gid;
     }
     if (mode_ && entry.type != util::FileType::symlink) entry.mode = mode_->apply(entry.mode, entry.is_directory());
-    plan_.put(std::move(entry), std::move(content));
+    if (is_file && content == nullptr) {
+      plan_.put(std::move(entry), copies_.back());
+    } else {
+      plan_.put(std::move(entry), std::move(content));
+    }
   }
 
-  /// Names of one file in the source share their content here, so that they become hard links in the layer.
-  FileContentRef content_of(const oci::LayerEntry& from) {
+  /// Names of one file in the source share their content here, so that they become hard links in the layer. Null for a
+  /// file of which no other name was seen.
+  FileContentRef shared_content(const oci::LayerEntry& from) {
+    if (from.hard_link.empty() && links_.empty()) return nullptr;
     const std::string name = inode_name(from);
-    // They come in about the order of the map.
-    const bool is_last = links_.empty() || std::string_view(std::prev(links_.end())->first) < name;
-    const auto place = is_last ? links_.end() : links_.lower_bound(std::string_view(name));
-    if (place != links_.end() && std::string_view(place->first) == name) return place->second;
-    auto made = std::make_shared<FileContent>();
-    made->open = [source = source_, path = from.path] { return source->open(path); };
-    return links_.emplace_hint(place, name, std::move(made))->second;
+    const auto known = links_.find(name);
+    if (known != links_.end()) return known->second;
+    if (name == from.path) return nullptr;
+    FileContentRef content = content_placed(name);
+    if (content == nullptr) {
+      auto made = std::make_shared<FileContent>();
+      made->open = [source = source_, path = from.path] { return source->open(path); };
+      content = std::move(made);
+    }
+    return links_.emplace(name, std::move(content)).first->second;
+  }
+
+  /// Of the file `name` of the source, if it was copied already.
+  FileContentRef content_placed(const std::string& name) {
+    for (const CopiedFilesRef& copy : copies_) {
+      const std::optional<std::string> place = copy->place_of(name);
+      if (!place) continue;
+      if (FileContentRef content = plan_.share_content(*place, *copy)) return content;
+    }
+    return nullptr;
   }
 
   /// The path under which all names of a file are known. In a merged tree the first name may meanwhile be another file.
@@ -168,7 +188,7 @@ class Copier {
     const bool same = first && first->is_file() && same_content() && first->size == from.size &&
                       first->mtime == from.mtime && first->mode == from.mode && first->uid == from.uid &&
                       first->gid == from.gid;
-    return same ? from.hard_link : from.path;
+    return same ? *from.hard_link : from.path;
   }
 
   LayerPlan& plan_;
@@ -180,9 +200,9 @@ class Copier {
   std::optional<UserIds> owner_;
   std::optional<ChmodMode> mode_;
   oci::LayerEntry new_directory_;  // metadata of directories made on the way
-  /// Of what does not outlive the copying: between what does it would leave holes nobody can use.
-  std::pmr::monotonic_buffer_resource memory_;
-  std::pmr::map<std::pmr::string, FileContentRef, std::less<>> links_{&memory_};
+  // Within which hard links are kept.
+  std::vector<CopiedFilesRef> copies_;
+  std::map<std::string, FileContentRef> links_;  ///< of files with several names, by the name that all are known under
 };
 
 }  // namespace

@@ -12,7 +12,42 @@ namespace {
 
 using Kind = oci::LayerEntry::Kind;
 
+/// `path`, which is `from` or below it, moved to `to`.
+std::optional<std::string> moved(std::string_view path, std::string_view from, std::string_view to) {
+  if (!path.starts_with(from)) return std::nullopt;
+  std::string_view rest = path.substr(from.size());
+  if (!from.empty() && !rest.empty()) {
+    if (rest[0] != '/') return std::nullopt;
+    rest.remove_prefix(1);
+  }
+  std::string result;
+  result.reserve(to.size() + 1 + rest.size());
+  result += to;
+  if (!to.empty() && !rest.empty()) result += '/';
+  result += rest;
+  return result;
+}
+
 }  // namespace
+
+std::optional<std::string> CopiedFiles::source_of(std::string_view path) const {
+  return moved(path, to, from);
+}
+
+std::optional<std::string> CopiedFiles::place_of(std::string_view source) const {
+  return moved(source, from, to);
+}
+
+const FileContent* LayerPlan::Node::own_content() const {
+  const FileContentRef* content = std::get_if<FileContentRef>(&bytes);
+  return content == nullptr ? nullptr : content->get();
+}
+
+std::unique_ptr<util::Reader> LayerPlan::Node::open(const std::string& path) const {
+  if (const CopiedFilesRef* files = std::get_if<CopiedFilesRef>(&bytes)) return (*files)->tree->open((*files)->source_of(path).value());
+  if (own_content() == nullptr) throw util::Error("open `/" + path + "`: not a regular file");
+  return own_content()->open();
+}
 
 bool LayerPlan::base_shows(const std::string& path) const {
   const std::size_t slash = path.rfind('/');
@@ -42,7 +77,9 @@ LayerPlan::Nodes::const_iterator LayerPlan::find_node(const std::string& path) c
 std::optional<oci::LayerEntry> LayerPlan::find(const std::string& path) const {
   if (const auto node = find_node(path); node != nodes_.end()) {
     if (node->second.entry.kind == Kind::whiteout) return std::nullopt;
-    return node->second.entry;
+    oci::LayerEntry entry = node->second.entry;
+    entry.path = path;
+    return entry;
   }
   if (!base_shows(path)) return std::nullopt;
   return base_->find(path);
@@ -75,19 +112,20 @@ std::vector<std::string> LayerPlan::list(const std::string& path) const {
 }
 
 std::unique_ptr<util::Reader> LayerPlan::open(const std::string& path) const {
-  const auto taken = std::ranges::lower_bound(taken_, path, PathOrder(), &Taken::first);
-  if (taken != taken_.end() && taken->first == path) return taken->second->open();
-  if (const auto node = nodes_.find(path); node != nodes_.end()) {
-    if (node->second.content == nullptr) throw util::Error("open `/" + path + "`: not a regular file");
-    return node->second.content->open();
+  if (const auto own = taken_own_.find(path); own != taken_own_.end()) return own->second->open();
+  const auto run = std::ranges::upper_bound(taken_copied_, path, PathOrder(), &std::pair<std::string, CopiedFilesRef>::first);
+  if (run != taken_copied_.begin()) {
+    const CopiedFiles& files = *std::prev(run)->second;
+    if (const std::optional<std::string> source = files.source_of(path)) return files.tree->open(*source);
   }
+  if (const auto node = nodes_.find(path); node != nodes_.end()) return node->second.open(path);
   if (!base_shows(path)) throw util::Error("open `/" + path + "`: not found");
   return base_->open(path);
 }
 
-util::Digest LayerPlan::content_digest(const std::string& path) const {
+util::Digest LayerPlan::content_digest(const std::string& path, const std::stop_token& stop) const {
   const auto node = nodes_.find(path);
-  if (node == nodes_.end() && base_shows(path)) return base_->content_digest(path);
+  if (node == nodes_.end() && base_shows(path)) return base_->content_digest(path, stop);
   if (node != nodes_.end() && !node->second.entry.content.empty()) return node->second.entry.content;
   struct Discard final : util::Writer {
     void write(util::Bytes) override {}
@@ -105,17 +143,37 @@ void LayerPlan::take_parents(const std::string& path) {
     if (nodes_.contains(parent)) continue;
     std::optional<oci::LayerEntry> entry = base_->find(parent);
     CHECK(entry && entry->is_directory());
-    entry->path = parent;
+    entry->path.clear();
     entry->kind = Kind::node;
-    nodes_[parent] = Node{std::move(*entry), nullptr, Origin::passed};
+    nodes_[parent] = Node{std::move(*entry), {}, Origin::passed};
   }
   taken_directory_ = directory;
 }
 
 void LayerPlan::put(oci::LayerEntry entry, FileContentRef content) {
+  put_node(std::move(entry), std::move(content));
+}
+
+void LayerPlan::put(oci::LayerEntry entry, CopiedFilesRef files) {
+  CHECK(entry.is_file() && files->source_of(entry.path));
+  put_node(std::move(entry), std::move(files));
+}
+
+FileContentRef LayerPlan::share_content(const std::string& path, const CopiedFiles& files) {
+  const auto node = nodes_.find(path);
+  if (node == nodes_.end()) return nullptr;
+  const CopiedFilesRef* copied = std::get_if<CopiedFilesRef>(&node->second.bytes);
+  if (copied == nullptr || copied->get() != &files) return nullptr;
+  auto content = std::make_shared<FileContent>();
+  content->open = [tree = files.tree, source = files.source_of(path).value()] { return tree->open(source); };
+  node->second.bytes = content;
+  return content;
+}
+
+void LayerPlan::put_node(oci::LayerEntry entry, std::variant<FileContentRef, CopiedFilesRef> bytes) {
   CHECK(!entry.path.empty());
   take_parents(entry.path);
-  const std::string path = entry.path;
+  std::string path = std::exchange(entry.path, {});
   entry.kind = Kind::node;
   entry.hard_link.clear();
   if (entry.is_directory()) {
@@ -128,7 +186,7 @@ void LayerPlan::put(oci::LayerEntry entry, FileContentRef content) {
   }
   // A file hides nothing of the base but what is below it, and nobody asks for that.
   if (entry.is_directory()) asked_directory_ = "/";
-  nodes_.insert_or_assign(nodes_.end(), path, Node{std::move(entry), std::move(content), Origin::placed});
+  nodes_.insert_or_assign(nodes_.end(), std::move(path), Node{std::move(entry), std::move(bytes), Origin::placed});
 }
 
 void LayerPlan::make_directories(const std::string& path, const oci::LayerEntry& like, DirectoryTime time) {
@@ -165,31 +223,33 @@ void LayerPlan::remove(const std::string& path) {
   take_parents(path);
   oci::LayerEntry whiteout;
   whiteout.kind = Kind::whiteout;
-  whiteout.path = path;
-  nodes_[path] = Node{std::move(whiteout), nullptr, Origin::placed};
+  nodes_[path] = Node{std::move(whiteout), {}, Origin::placed};
 }
 
 void LayerPlan::link(const std::string& target, const std::string& name) {
-  if (!nodes_.contains(target)) {
+  auto node = nodes_.find(target);
+  if (node == nodes_.end()) {
     std::optional<oci::LayerEntry> entry = find(target);
     CHECK(entry && entry->is_file());
     entry->path = target;
     auto content = std::make_shared<FileContent>();
     content->open = [base = base_, target] { return base->open(target); };
     put(std::move(*entry), std::move(content));
+    node = nodes_.find(target);
   }
-  const Node& node = nodes_.at(target);
-  CHECK(node.entry.is_file());
-  oci::LayerEntry entry = node.entry;
+  CHECK(node->second.entry.is_file());
+  if (const CopiedFilesRef* files = std::get_if<CopiedFilesRef>(&node->second.bytes)) share_content(target, **files);
+  oci::LayerEntry entry = node->second.entry;
   entry.path = name;
-  put(std::move(entry), node.content);
+  put(std::move(entry), std::get<FileContentRef>(node->second.bytes));
 }
 
 void LayerPlan::change_file(const std::string& path, std::uint32_t mode, std::uint32_t uid, std::uint32_t gid,
                             util::Nanoseconds mtime) {
-  const FileContent* content = nodes_.at(path).content.get();
+  const Node& file = nodes_.at(path);
+  const FileContent* content = file.own_content();
   for (auto& [name, node] : nodes_) {
-    if (node.content.get() != content) continue;
+    if (&node != &file && (content == nullptr || node.own_content() != content)) continue;
     node.entry.mode = mode;
     node.entry.uid = uid;
     node.entry.gid = gid;
@@ -216,25 +276,34 @@ std::map<std::string, util::Nanoseconds> LayerPlan::directory_times() const {
   return newest;
 }
 
+/// The path of a file is in the listing: here is what leads from it to the bytes.
+void LayerPlan::note_taken(const std::string& path, Node& node) {
+  if (CopiedFilesRef* files = std::get_if<CopiedFilesRef>(&node.bytes)) {
+    if (taken_copied_.empty() || taken_copied_.back().second != *files) taken_copied_.emplace_back(path, std::move(*files));
+  } else if (node.own_content() != nullptr) {
+    taken_own_.emplace_hint(taken_own_.end(), path, std::get<FileContentRef>(std::move(node.bytes)));
+  }
+}
+
 std::vector<oci::LayerEntry> LayerPlan::take_changes() {
   const std::map<std::string, util::Nanoseconds> times = directory_times();
   std::vector<oci::LayerEntry> entries;
   entries.reserve(nodes_.size());
-  taken_.reserve(nodes_.size());
   std::map<const FileContent*, const std::string*> first_names;
   // Node by node, so that a large layer is not there twice.
   while (!nodes_.empty()) {
     auto taken = nodes_.extract(nodes_.begin());
     Node& node = taken.mapped();
     oci::LayerEntry& entry = entries.emplace_back(std::move(node.entry));
-    const auto time = node.origin == Origin::placed ? times.end() : times.find(taken.key());
-    if (node.origin != Origin::placed && time != times.end()) entry.mtime = time->second;
-    if (node.content == nullptr) continue;
-    const std::string& path = taken_.emplace_back(std::move(taken.key()), std::move(node.content)).first;
-    const FileContentRef& content = taken_.back().second;
-    if (content.use_count() <= 1 && !first_names.contains(content.get())) continue;
-    const auto [first, is_first] = first_names.emplace(content.get(), &path);
-    if (!is_first) entry.hard_link = *first->second;
+    entry.path = std::move(taken.key());
+    if (node.origin != Origin::placed) {
+      if (const auto time = times.find(entry.path); time != times.end()) entry.mtime = time->second;
+    }
+    if (const FileContent* content = node.own_content()) {
+      const auto [first, is_first] = first_names.emplace(content, &entry.path);
+      if (!is_first) entry.hard_link = *first->second;
+    }
+    note_taken(entry.path, node);
   }
   memory_.release();
   return entries;

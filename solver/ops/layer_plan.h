@@ -6,7 +6,9 @@
 #include <memory_resource>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "cache/tree.h"
@@ -20,6 +22,18 @@ struct FileContent {
   std::function<std::unique_ptr<util::Reader>()> open;
 };
 using FileContentRef = std::shared_ptr<const FileContent>;
+
+/// Files as they lie in a tree: what is planned at `to` or below it is what `tree` has at `from` or below it. One serves a
+/// whole copy, for there may be very many files.
+struct CopiedFiles {
+  std::shared_ptr<const cache::Tree> tree;
+  std::string from, to;  ///< clean
+  /// Path in `tree` of what is planned at `path`; nullopt when it is not below `to`.
+  std::optional<std::string> source_of(std::string_view path) const;
+  /// The other way round.
+  std::optional<std::string> place_of(std::string_view source) const;
+};
+using CopiedFilesRef = std::shared_ptr<const CopiedFiles>;
 
 /// Time of a directory that is made: as given; or the newest of what the layer puts directly into it, so that a layer
 /// has no times but those of its files and is the same wherever and whenever it is made.
@@ -37,7 +51,7 @@ class LayerPlan final : public cache::Tree {
   std::optional<oci::LayerEntry> find(const std::string& path) const override;
   std::vector<std::string> list(const std::string& path) const override;
   std::unique_ptr<util::Reader> open(const std::string& path) const override;
-  util::Digest content_digest(const std::string& path) const override;
+  util::Digest content_digest(const std::string& path, const std::stop_token& stop = {}) const override;
   std::optional<std::string> hidden_by(const std::string& path) const override { return base_->hidden_by(path); }
   std::string place() const override { return base_->place(); }
 
@@ -45,6 +59,10 @@ class LayerPlan final : public cache::Tree {
   /// those of the base become part of the layer as they are. What is replaced must not be a directory by something else
   /// or the reverse: `remove` it first. `content` is for regular files.
   void put(oci::LayerEntry entry, FileContentRef content = nullptr);
+  /// The same for a regular file that `files` copies; it has no other names.
+  void put(oci::LayerEntry entry, CopiedFilesRef files);
+  /// The content of what was put at `path` with `files`, for another name to share; null if something else is there.
+  FileContentRef share_content(const std::string& path, const CopiedFiles& files);
   /// Makes the missing directories of a path with mode and owner of `like`; a directory in one with the setgid bit gets
   /// it too, as mkdir(2) does. Throws util::Error when something else is in the way.
   void make_directories(const std::string& path, const oci::LayerEntry& like, DirectoryTime time);
@@ -64,9 +82,11 @@ class LayerPlan final : public cache::Tree {
 
  private:
   struct Node {
-    oci::LayerEntry entry;
-    FileContentRef content;
+    oci::LayerEntry entry;  ///< without path: that is the node's key
+    std::variant<FileContentRef, CopiedFilesRef> bytes;
     enum class Origin { placed, made, passed } origin = Origin::placed;
+    const FileContent* own_content() const;  ///< null when it has none that could be shared
+    std::unique_ptr<util::Reader> open(const std::string& path) const;
   };
   using Origin = Node::Origin;
   /// The order of a layer: what is below a directory comes right after it.
@@ -80,13 +100,16 @@ class LayerPlan final : public cache::Tree {
   bool base_shows(const std::string& path) const;
   bool compute_base_shows(const std::string& path) const;
   void take_parents(const std::string& path);
+  void put_node(oci::LayerEntry entry, std::variant<FileContentRef, CopiedFilesRef> bytes);
+  void note_taken(const std::string& path, Node& node);
 
   std::shared_ptr<const cache::Tree> base_;
   /// Of the nodes alone: between the texts that stay they would leave holes nobody can use.
   std::pmr::unsynchronized_pool_resource memory_;
   Nodes nodes_{&memory_};
-  using Taken = std::pair<std::string, FileContentRef>;
-  std::vector<Taken> taken_;  ///< the files of a plan whose changes were taken, sorted
+  // The files of a plan whose changes were taken: what was copied as runs, each from its first path on, and the others.
+  std::vector<std::pair<std::string, CopiedFilesRef>> taken_copied_;
+  std::map<std::string, FileContentRef, PathOrder> taken_own_;
   // Files are put directory by directory: what was found out about the last directory is asked for again and again.
   std::string taken_directory_;  ///< it and all above it are nodes; "" = not known of any
   mutable std::string asked_directory_ = "/";

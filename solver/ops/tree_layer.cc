@@ -84,8 +84,8 @@ std::vector<std::pair<std::string, std::string>> describe_selection(const cache:
         if (entry.is_directory()) return;
         if (parts.size() == kMostDescribed) throw TooMany();
         const std::string value = entry.is_file()
-                                      ? (entry.content ? entry.content : tree.content_digest(entry.path)).to_string()
-                                      : "-> " + entry.link_target;
+                                      ? (entry.content ? entry.content : tree.content_digest(entry.path, stop)).to_string()
+                                      : "-> " + *entry.link_target;
         parts.emplace_back("file " + entry.path, value + (entry.mode & 0111 ? " x" : ""));
       });
     }

@@ -55,7 +55,7 @@ bool create(int root, const cache::Tree& tree, const oci::LayerEntry& entry) {
       if (mkdirat(root, path.c_str(), 0700) != 0) throw_create(path);
       return true;
     case util::FileType::symlink:
-      if (symlinkat(entry.link_target.c_str(), root, path.c_str()) != 0) throw_create(path);
+      if (symlinkat(entry.link_target->c_str(), root, path.c_str()) != 0) throw_create(path);
       return true;
     case util::FileType::regular: {
       const util::Fd file = util::open_at(root, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);

@@ -33,7 +33,9 @@ class Below final : public cache::Tree {
   std::optional<oci::LayerEntry> find(const std::string& path) const override { return plan_.find(inside(path)); }
   std::vector<std::string> list(const std::string& path) const override { return plan_.list(inside(path)); }
   std::unique_ptr<util::Reader> open(const std::string& path) const override { return plan_.open(inside(path)); }
-  util::Digest content_digest(const std::string& path) const override { return plan_.content_digest(inside(path)); }
+  util::Digest content_digest(const std::string& path, const std::stop_token& stop = {}) const override {
+    return plan_.content_digest(inside(path), stop);
+  }
 
  private:
   std::string inside(const std::string& path) const { return cache::join_path(directory_, path); }
@@ -120,7 +122,7 @@ class Unpacker {
     entry.mtime = member.mtime;
     entry.device_major = member.device_major;
     entry.device_minor = member.device_minor;
-    if (const auto found = member.xattrs.find(kCapabilities); found != member.xattrs.end()) entry.xattrs.insert(*found);
+    if (const auto found = member.xattrs.find(kCapabilities); found != member.xattrs.end()) entry.xattrs.edit().insert(*found);
     if (member.type == util::FileType::symlink) entry.link_target = member.link_target;
     if (member.type == util::FileType::regular) {
       Spool::Item item = spool_.add(content);

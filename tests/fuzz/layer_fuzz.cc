@@ -48,7 +48,7 @@ void check_layer(std::string archive) {
     util::StringReader reader(std::move(archive));
     oci::read_layer(reader, [&](oci::LayerEntry& entry, util::Reader* content) {
       CHECK(!entry.path.empty() && clean(entry.path));
-      CHECK(clean(entry.hard_link.empty() ? "x" : entry.hard_link));
+      CHECK(clean(entry.hard_link.empty() ? "x" : *entry.hard_link));
       CHECK((content != nullptr) == (entry.is_file() && entry.hard_link.empty()));
       if (content != nullptr) read_some(*content);
       entries.push_back(std::move(entry));

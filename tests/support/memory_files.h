@@ -37,8 +37,8 @@ inline oci::LayerEntry symlink(const std::string& path, const std::string& targe
 inline std::string show(const oci::LayerEntry& entry) {
   using Kind = oci::LayerEntry::Kind;
   if (entry.kind == Kind::whiteout) return "w " + entry.path;
-  if (!entry.hard_link.empty()) return "h " + entry.path + " = " + entry.hard_link;
-  if (entry.type == util::FileType::symlink) return "l " + entry.path + " -> " + entry.link_target;
+  if (!entry.hard_link.empty()) return "h " + entry.path + " = " + *entry.hard_link;
+  if (entry.type == util::FileType::symlink) return "l " + entry.path + " -> " + *entry.link_target;
   char mode[8];
   std::snprintf(mode, sizeof mode, "%o", entry.mode);
   const char* kind = entry.kind == Kind::opaque                ? "o "

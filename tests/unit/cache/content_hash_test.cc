@@ -50,7 +50,7 @@ TEST_CASE("times do not count; mode, owner, attributes, content, links and names
   CHECK(changed([](oci::LayerEntry& entry) { entry.mode = 0600; }) != before);
   CHECK(changed([](oci::LayerEntry& entry) { entry.uid = 7; }) != before);
   CHECK(changed([](oci::LayerEntry& entry) { entry.gid = 7; }) != before);
-  CHECK(changed([](oci::LayerEntry& entry) { entry.xattrs["user.x"] = "1"; }) != before);
+  CHECK(changed([](oci::LayerEntry& entry) { entry.xattrs.edit()["user.x"] = "1"; }) != before);
   CHECK(digest(selection, [](cache::MemoryTree& tree) { tree.add(file_entry("src/a.c", ""), "int a2;"); }) != before);
   CHECK(digest(selection, [](cache::MemoryTree& tree) { tree.add(file_entry("src/new", ""), ""); }) != before);
   CHECK(digest(selection, [](cache::MemoryTree& tree) { tree.add(link_entry("src/l", "b.c")); }) != before);

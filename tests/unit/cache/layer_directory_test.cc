@@ -54,7 +54,7 @@ std::string names(const std::vector<oci::LayerEntry>& entries) {
     text += (text.empty() ? "" : " ") + entry.path;
     if (entry.kind == oci::LayerEntry::Kind::whiteout) text += "(deleted)";
     if (entry.kind == oci::LayerEntry::Kind::opaque) text += "(opaque)";
-    if (!entry.hard_link.empty()) text += "=" + entry.hard_link;
+    if (!entry.hard_link.empty()) text += "=" + *entry.hard_link;
   }
   return text;
 }
@@ -70,7 +70,7 @@ TEST_CASE("what is written into a layer directory is found by a scan") {
   Target target;
   oci::LayerEntry owned = file_entry("d/f", "hello", 04750);
   if (::geteuid() == 0) owned.uid = 12, owned.gid = 34;
-  owned.xattrs["user.note"] = "x";
+  owned.xattrs.edit()["user.note"] = "x";
   oci::LayerEntry fifo = file_entry("pipe", "");
   fifo.type = util::FileType::fifo;
   auto output = target.write({{directory_entry("d", 0750), ""},
@@ -181,7 +181,7 @@ TEST_CASE("a hard link to nothing, and an entry below a file, are errors") {
 TEST_CASE("overlayfs attributes in a layer are not taken over") {
   Target target;
   oci::LayerEntry directory = directory_entry("d");
-  directory.xattrs = {
+  directory.xattrs.edit() = {
       {"trusted.overlay.redirect", "/etc"}, {"user.overlay.metacopy", ""}, {"security.selinux", "x"}, {"user.ok", "1"}};
   auto output = target.write({{directory, ""}});
   CHECK(output.entries[0].xattrs == std::map<std::string, std::string>{{"user.ok", "1"}});

@@ -61,7 +61,7 @@ std::string describe(std::vector<oci::LayerEntry> entries) {
     text += (text.empty() ? "" : " ") + entry.path;
     if (entry.kind == oci::LayerEntry::Kind::whiteout) text += "(deleted)";
     if (entry.kind == oci::LayerEntry::Kind::opaque) text += "(opaque)";
-    if (!entry.hard_link.empty()) text += "=" + entry.hard_link;
+    if (!entry.hard_link.empty()) text += "=" + *entry.hard_link;
   }
   return text;
 }

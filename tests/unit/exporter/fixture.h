@@ -49,7 +49,7 @@ struct ExportFixture {
   /// A layer of these entries; regular files have the content given here.
   cache::LayerId layer(std::vector<oci::LayerEntry> entries, const std::map<std::string, std::string>& contents = {}) {
     for (oci::LayerEntry& entry : entries) {
-      std::string name = entry.hard_link.empty() ? entry.path : entry.hard_link;
+      std::string name = entry.hard_link.empty() ? entry.path : *entry.hard_link;
       if (auto content = contents.find(name); content != contents.end()) entry.size = content->second.size();
     }
     auto open = [&](const oci::LayerEntry& entry) {

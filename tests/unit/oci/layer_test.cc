@@ -42,7 +42,7 @@ std::vector<LayerEntry> all_kinds() {
   first.uid = 1000;
   first.gid = 4000000000U;
   first.mtime = 1700000000LL * 1'000'000'000;
-  first.xattrs = {{"user.a", std::string("\0\xff", 2)}, {"user.b", ""}};
+  first.xattrs.edit() = {{"user.a", std::string("\0\xff", 2)}, {"user.b", ""}};
   LayerEntry link = first;
   link.path = "dir/second";
   link.hard_link = "dir/first";
@@ -240,10 +240,10 @@ TEST_CASE("a layer id depends on everything but times") {
   CHECK(changed(3, [](LayerEntry& e) { e.uid = 0; }));
   CHECK(changed(3, [](LayerEntry& e) { e.gid = 0; }));
   CHECK(changed(3, [](LayerEntry& e) { e.content = util::sha256_of("CONTENT"); }));
-  CHECK(changed(3, [](LayerEntry& e) { e.xattrs.erase("user.b"); }));
+  CHECK(changed(3, [](LayerEntry& e) { e.xattrs.edit().erase("user.b"); }));
   CHECK(changed(4, [](LayerEntry& e) { e.hard_link = "dir"; }));
   CHECK(changed(1, [](LayerEntry& e) { e.device_minor = 2; }));
-  CHECK(changed(6, [](LayerEntry& e) { e.link_target += "x"; }));
+  CHECK(changed(6, [](LayerEntry& e) { e.link_target.edit() += "x"; }));
   CHECK(changed(7, [](LayerEntry& e) { e.kind = LayerEntry::Kind::node; }));
 }
 

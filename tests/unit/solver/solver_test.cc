@@ -33,7 +33,7 @@ struct Context final : cache::Tree {
   std::optional<oci::LayerEntry> find(const std::string&) const override { return std::nullopt; }
   std::vector<std::string> list(const std::string&) const override { return {}; }
   std::unique_ptr<util::Reader> open(const std::string&) const override { return nullptr; }
-  util::Digest content_digest(const std::string&) const override { return {}; }
+  util::Digest content_digest(const std::string&, const std::stop_token& = {}) const override { return {}; }
   std::shared_ptr<const cache::Tree> unseen() const override { return std::make_shared<Context>(); }
 };
 

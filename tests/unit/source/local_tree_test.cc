@@ -353,3 +353,13 @@ TEST_CASE("names of one file know each other, also across directories") {
   CHECK(tree.find("a/two")->hard_link.empty());
   CHECK(tree.find("other")->hard_link.empty());
 }
+
+TEST_CASE("hashing a large file ends when it is asked to") {
+  test::TestDir directory;
+  directory.write("tree/file", std::string(1 << 20, 'x'));
+  const LocalTree tree = tree_of(directory);
+  std::stop_source stop;
+  stop.request_stop();
+  CHECK_THROWS_AS(tree.content_digest("file", stop.get_token()), util::Cancelled);
+  CHECK_FALSE(tree.known_digest("file"));
+}

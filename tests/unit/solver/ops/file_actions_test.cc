@@ -208,6 +208,29 @@ TEST_CASE("hard links are kept within one source") {
   CHECK(apart.layer(copy("s/*", "/t/")) == Lines{"d 755 0:0 t", "f 644 0:0 t/a", "f 644 0:0 t/b"});
 }
 
+TEST_CASE("hard links are kept whichever name comes first, also of a first name that is not copied") {
+  Scene scene;
+  scene.source->add(test::file("s/m"), "x");
+  for (const char* name : {"s/a", "s/z"}) {
+    oci::LayerEntry other = test::file(name);
+    other.hard_link = "s/m";
+    scene.source->add(other, "x");
+  }
+  CHECK(scene.layer(copy("s", "/t")) == Lines{"d 755 0:0 t", "f 644 0:0 t/a", "h t/m = t/a", "h t/z = t/a"});
+  CHECK(scene.read("t/m") == "x");
+  Scene without;
+  without.source = scene.source;
+  llb::CopyAction action = copy("s", "/t");
+  action.exclude = {"m"};
+  CHECK(without.layer(action) == Lines{"d 755 0:0 t", "f 644 0:0 t/a", "h t/z = t/a"});
+  // All that `--parents` matches is one source.
+  Scene parents;
+  parents.source = scene.source;
+  action = copy("s/*", "/t/");
+  action.parents = true;
+  CHECK(parents.layer(action) == Lines{"d 755 0:0 t", "d 755 0:0 t/s", "f 644 0:0 t/s/a", "h t/s/m = t/s/a", "h t/s/z = t/s/a"});
+}
+
 TEST_CASE("a first name that has become another file is no hard link any more") {
   Scene scene;
   oci::LayerEntry other = test::file("s/b");

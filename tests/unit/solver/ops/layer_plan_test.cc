@@ -96,6 +96,61 @@ TEST_CASE("files with one content are hard links of the first in order") {
   CHECK(read(plan, "z") == "s");
 }
 
+TEST_CASE("copied files are found in their tree by where they are planned, also after the changes were taken") {
+  const auto source = std::make_shared<cache::MemoryTree>();
+  source->add(test::file("src/a"), "a");
+  source->add(test::file("src/d/b"), "b");
+  source->add(test::file("src.txt"), "not below src");
+  const auto copied = std::make_shared<const ops::CopiedFiles>(ops::CopiedFiles{source, "src", "to/there"});
+  const auto single = std::make_shared<const ops::CopiedFiles>(ops::CopiedFiles{source, "src.txt", "to/m"});
+  const auto root = std::make_shared<const ops::CopiedFiles>(ops::CopiedFiles{source, "", ""});
+  CHECK(copied->source_of("to/there/d/b") == "src/d/b");
+  CHECK(copied->place_of("src/a") == "to/there/a");
+  CHECK_FALSE(copied->place_of("src.txt"));
+  CHECK(single->source_of("to/m") == "src.txt");
+  CHECK(root->source_of("src/a") == "src/a");
+  CHECK(ops::CopiedFiles{source, "src", ""}.source_of("d/b") == "src/d/b");
+
+  LayerPlan plan(base_tree());
+  for (const char* directory : {"to", "to/there", "to/there/d"}) plan.put(test::directory(directory));
+  plan.put(test::file("to/there/a"), copied);
+  plan.put(test::file("to/there/d/b"), copied);
+  plan.put(test::file("to/m"), single);
+  plan.put(test::file("to/n"), content("own"));
+  for (const bool taken : {false, true}) {
+    CAPTURE(taken);
+    if (taken) {
+      CHECK(show(plan.take_changes()) == Lines{"d 755 0:0 to", "f 644 0:0 to/m", "f 644 0:0 to/n", "d 755 0:0 to/there",
+                                               "f 644 0:0 to/there/a", "d 755 0:0 to/there/d", "f 644 0:0 to/there/d/b"});
+    }
+    CHECK(read(plan, "to/m") == "not below src");
+    CHECK(read(plan, "to/n") == "own");
+    CHECK(read(plan, "to/there/a") == "a");
+    CHECK(read(plan, "to/there/d/b") == "b");
+    CHECK(read(plan, "etc/passwd") == "root");
+  }
+}
+
+TEST_CASE("a copied file may get other names; what is changed of it is changed of all, and of nothing else") {
+  const auto source = std::make_shared<cache::MemoryTree>();
+  for (const char* name : {"a", "b"}) source->add(test::file(name), name);
+  const auto copied = std::make_shared<const ops::CopiedFiles>(ops::CopiedFiles{source, "", ""});
+  LayerPlan plan(base_tree());
+  plan.put(test::file("a"), copied);
+  plan.put(test::file("b"), copied);
+  plan.change_file("b", 0600, 1, 1, 0);
+  CHECK(show(plan.changes()) == Lines{"f 644 0:0 a", "f 600 1:1 b"});
+  plan.link("a", "c");
+  plan.change_file("c", 0700, 2, 2, 0);
+  CHECK(show(plan.changes()) == Lines{"f 700 2:2 a", "f 600 1:1 b", "h c = a"});
+  CHECK(read(plan, "c") == "a");
+  // Only what this copy put there is shared.
+  CHECK(plan.share_content("b", ops::CopiedFiles{source, "", ""}) == nullptr);
+  CHECK(plan.share_content("a", *copied) == nullptr);
+  CHECK(plan.share_content("nothing", *copied) == nullptr);
+  CHECK(plan.share_content("b", *copied) != nullptr);
+}
+
 TEST_CASE("a hard link to a file of the base takes that file into the layer") {
   LayerPlan plan(base_tree());
   plan.link("usr/lib/a", "usr/b");
