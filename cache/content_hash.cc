@@ -120,7 +120,9 @@ util::Digest content_digest(const Tree& tree, const PathSelection& selection, st
   for (const Match& match : match_selection(tree, selection)) {
     digester.hasher().field("match", match_name(match, selection));
     if (selection.parents) hash_parents(digester.hasher(), tree, match);
-    walk(tree, match, exclude, [&](const std::string& relative, oci::LayerEntry& entry) { digester.add(relative, entry); });
+    walk(
+        tree, match, exclude, [&](const std::string& relative, oci::LayerEntry& entry) { digester.add(relative, entry); },
+        stop);
   }
   return digester.hasher().finish();
 }

@@ -145,12 +145,14 @@ std::string exclude_path(const Match& match, const std::string& relative) {
 
 class Walker {
  public:
-  Walker(const Tree& tree, const Match& match, const util::PatternMatcher& exclude, const WalkVisitor& visit)
-      : tree_(tree), match_(match), exclude_(exclude), visit_(visit) {}
+  Walker(const Tree& tree, const Match& match, const util::PatternMatcher& exclude, const WalkVisitor& visit,
+         const std::stop_token& stop)
+      : tree_(tree), match_(match), exclude_(exclude), visit_(visit), stop_(stop) {}
 
   void run() {
     if (match_.entry.is_directory()) {
       tree_.prefetch(match_.resolved, [this](const std::string& directory) {
+        if (stop_.stop_requested()) throw util::Cancelled();
         const std::string relative = match_.resolved.empty() ? directory : directory.substr(match_.resolved.size() + 1);
         return excluded(relative) && !exclude_.may_match_below(exclude_path(match_, relative));
       });
@@ -175,6 +177,7 @@ class Walker {
       return;
     }
     if (hidden && !exclude_.may_match_below(exclude_path(match_, relative))) return;
+    if (stop_.stop_requested()) throw util::Cancelled();
     pending_.push_back({relative, std::move(entry)});
     std::size_t depth = pending_.size();
     if (!hidden) flush();
@@ -198,6 +201,7 @@ class Walker {
   const Match& match_;
   const util::PatternMatcher& exclude_;
   const WalkVisitor& visit_;
+  const std::stop_token& stop_;
   std::vector<Directory> pending_;  ///< directories from the match down to where the walk is
   std::size_t flushed_ = 0;         ///< how many of them were visited
 };
@@ -242,8 +246,9 @@ std::vector<Match> match_selection(const Tree& tree, const PathSelection& select
   return matches;
 }
 
-void walk(const Tree& tree, const Match& match, const util::PatternMatcher& exclude, const WalkVisitor& visit) {
-  Walker(tree, match, exclude, visit).run();
+void walk(const Tree& tree, const Match& match, const util::PatternMatcher& exclude, const WalkVisitor& visit,
+          const std::stop_token& stop) {
+  Walker(tree, match, exclude, visit, stop).run();
 }
 
 }  // namespace cache

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,10 @@ std::vector<Match> match_selection(const Tree& tree, const PathSelection& select
 using WalkVisitor = std::function<void(const std::string& relative, oci::LayerEntry& entry)>;
 
 /// Walks a match, leaving out what `exclude` matches by the path relative to the match (with `parents`: by the kept
-/// path). An excluded directory comes only if something below it is included again. Links are not followed.
-void walk(const Tree& tree, const Match& match, const util::PatternMatcher& exclude, const WalkVisitor& visit);
+/// path). An excluded directory comes only if something below it is included again. Links are not followed. Throws
+/// util::Cancelled on `stop`, soon also while the tree is looked at before the first call.
+void walk(const Tree& tree, const Match& match, const util::PatternMatcher& exclude, const WalkVisitor& visit,
+          const std::stop_token& stop = {});
 
 /// "a" + "b" -> "a/b"; an empty side gives the other.
 std::string join_path(const std::string& directory, const std::string& name);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "cache/tree.h"
 #include "solver/explain.h"
 #include "util/check.h"
 #include "util/error.h"
@@ -27,23 +26,23 @@ void Action::prepare(const std::stop_token& stop) {
   op_ = std::move(op);
 }
 
-void Action::read_ahead(std::size_t index, const Result& input, const std::stop_token& stop) noexcept {
+void Action::read_ahead(std::size_t index, const Result& unseen, const std::stop_token& stop) noexcept {
   try {
+    const std::stop_callback forward(stop, [this] { turn_come_.request_stop(); });
     const std::lock_guard lock(mutex_);
-    if (looked_up_ || stop.stop_requested()) return;
+    if (turn_come_.stop_requested()) return;
     prepare(stop);
-    const Result unseen{{}, input.tree->unseen()};
-    if (unseen.tree == nullptr || !map_.cacheable || keyed_after_run() || map_.deps.at(index).content_digest == nullptr) return;
-    map_.deps[index].content_digest(unseen, stop);
-  } catch (const std::exception&) {
+    if (!map_.cacheable || keyed_after_run() || map_.deps.at(index).content_digest == nullptr) return;
+    map_.deps[index].content_digest(unseen, turn_come_.get_token());
+  } catch (...) {
     // `look_up` meets it too, if it is still so, and tells.
   }
 }
 
 std::optional<Action::Outcome> Action::look_up(std::span<const Result> inputs, std::stop_token stop) {
   {
+    turn_come_.request_stop();
     const std::lock_guard lock(mutex_);
-    looked_up_ = true;
     prepare(stop);
   }
   CHECK(map_.deps.size() == inputs.size());

@@ -36,9 +36,9 @@ class Action {
       : environment_(environment), vertex_(std::move(vertex)), step_(std::move(step)) {}
 
   /// While the vertex waits for other inputs: takes the digests that its key needs of input `index`, a context, so that
-  /// `look_up` finds them remembered. That is all that comes of it: what is built is what `look_up` sees. Never throws.
-  /// Does nothing once `look_up` was called, which waits for its end.
-  void read_ahead(std::size_t index, const Result& input, const std::stop_token& stop) noexcept;
+  /// `look_up` finds them remembered. That is all that comes of it: `unseen` is a tree of its own (Tree::unseen), and what is
+  /// built is what `look_up` sees. Never throws. Ends soon on `stop`, and when `look_up` is called, which waits for that.
+  void read_ahead(std::size_t index, const Result& unseen, const std::stop_token& stop) noexcept;
   /// Looks the chain key up, then the content key. nullopt: `execute` must follow. An op that is not cacheable is run
   /// here, for such ops are roots which others wait for.
   std::optional<Outcome> look_up(std::span<const Result> inputs, std::stop_token stop);
@@ -68,9 +68,9 @@ class Action {
   ActionEnvironment environment_;
   llb::VertexRef vertex_;
   std::string step_;
-  // A bare mutex: it is held while contexts are read ahead. Guards these three until `look_up` has begun.
+  std::stop_source turn_come_;  ///< stopped by `look_up`
+  // A bare mutex: it is held while contexts are read ahead. Guards these two until `look_up` has begun.
   std::mutex mutex_;
-  bool looked_up_ = false;
   std::unique_ptr<Op> op_;
   CacheMap map_;
   std::vector<KeyInput> key_inputs_;

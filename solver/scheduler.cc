@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
+#include "cache/tree.h"
 #include "util/check.h"
 #include "util/error.h"
 
@@ -17,11 +19,21 @@ struct Scheduler::Node {
   std::vector<Node*> users;   // once per input that refers to this
   std::string step;
   std::shared_ptr<Action> action;  // shared with what reads ahead for it
-  bool started = false;  // and reported so
+  bool started = false;     // and reported so
+  bool read_ahead = false;  // or going to be
   Result result;
 };
 
 namespace {
+
+std::shared_ptr<const cache::Tree> unseen_of(const cache::Tree& tree) {
+  try {
+    return tree.unseen();
+  } catch (const util::Error&) {
+    // It is only a look ahead.
+    return nullptr;
+  }
+}
 
 unsigned default_workers() {
   return std::max(8u, 2 * std::thread::hardware_concurrency());
@@ -133,17 +145,31 @@ Action& Scheduler::action_of(Node& node) {
 
 /// `node` has to run, which may take long: meanwhile the files by which its users are keyed are read.
 void Scheduler::read_ahead(const Node& node) {
+  struct Wanted {
+    std::shared_ptr<Action> action;
+    std::size_t index;
+    Result context;
+  };
+  std::vector<Wanted> all;
   for (Node* user : node.users) {
-    if (user->state.phase != Phase::waiting) continue;
+    if (user->state.phase != Phase::waiting || user->read_ahead) continue;
     for (std::size_t i = 0; i < user->inputs.size(); ++i) {
       const Node* input = user->inputs[i];
       if (input == nullptr || input->result.tree == nullptr) continue;
       action_of(*user);
-      ahead_pool_.post([action = user->action, i, result = input->result, stop = stop_.get_token()] {
-        action->read_ahead(i, result, stop);
-      });
+      all.push_back({user->action, i, input->result});
+      user->read_ahead = true;
     }
   }
+  if (all.empty()) return;
+  ahead_pool_.post([all = std::move(all), stop = stop_.get_token()] {
+    std::map<const cache::Tree*, Result> unseen;  // what several users read is looked at once
+    for (const Wanted& one : all) {
+      const auto [known, is_new] = unseen.try_emplace(one.context.tree.get());
+      if (is_new) known->second.tree = unseen_of(*one.context.tree);
+      if (known->second.tree != nullptr) one.action->read_ahead(one.index, known->second, stop);
+    }
+  });
 }
 
 void Scheduler::obey(Node& node, Request request) {

@@ -117,13 +117,12 @@ class Copier {
   }
 
   void copy_tree(const cache::Match& match, const std::string& destination, bool with_top) {
-    std::size_t count = 0;
-    copies_.push_back(std::make_shared<const CopiedFiles>(CopiedFiles{source_, match.resolved, destination}));
-    cache::walk(*source_, match, exclude_, [&](const std::string& relative, oci::LayerEntry& entry) {
-      if (++count % 1024 == 0 && stop_.stop_requested()) throw util::Cancelled();
-      if (relative.empty() && !with_top) return;
-      place(cache::join_path(destination, relative), std::move(entry));
-    });
+    copy_ = std::make_shared<const CopiedFiles>(CopiedFiles{source_, match.resolved, destination});
+    copies_.emplace(match.resolved, copy_);
+    const auto visit = [&](const std::string& relative, oci::LayerEntry& entry) {
+      if (!relative.empty() || with_top) place(cache::join_path(destination, relative), std::move(entry));
+    };
+    cache::walk(*source_, match, exclude_, visit, stop_);
   }
 
   void place(std::string path, oci::LayerEntry from) {
@@ -145,7 +144,7 @@ class Copier {
     }
     if (mode_ && entry.type != util::FileType::symlink) entry.mode = mode_->apply(entry.mode, entry.is_directory());
     if (is_file && content == nullptr) {
-      plan_.put(std::move(entry), copies_.back());
+      plan_.put(std::move(entry), copy_);
     } else {
       plan_.put(std::move(entry), std::move(content));
     }
@@ -170,12 +169,14 @@ class Copier {
 
   /// Of the file `name` of the source, if it was copied already.
   FileContentRef content_placed(const std::string& name) {
-    for (const CopiedFilesRef& copy : copies_) {
-      const std::optional<std::string> place = copy->place_of(name);
-      if (!place) continue;
-      if (FileContentRef content = plan_.share_content(*place, *copy)) return content;
+    for (std::string from = name;; from = cache::parent_path(from)) {
+      const auto [first, last] = copies_.equal_range(from);
+      for (auto copy = first; copy != last; ++copy) {
+        const std::string place = copy->second->place_of(name).value();
+        if (FileContentRef content = plan_.share_content(place, *copy->second)) return content;
+      }
+      if (from.empty()) return nullptr;
     }
-    return nullptr;
   }
 
   /// The path under which all names of a file are known. In a merged tree the first name may meanwhile be another file.
@@ -200,8 +201,9 @@ class Copier {
   std::optional<UserIds> owner_;
   std::optional<ChmodMode> mode_;
   oci::LayerEntry new_directory_;  // metadata of directories made on the way
+  CopiedFilesRef copy_;  ///< that is being made
   // Within which hard links are kept.
-  std::vector<CopiedFilesRef> copies_;
+  std::multimap<std::string, CopiedFilesRef> copies_;  ///< by where they are in the source
   std::map<std::string, FileContentRef> links_;  ///< of files with several names, by the name that all are known under
 };
 

@@ -155,7 +155,7 @@ void LayerPlan::put(oci::LayerEntry entry, FileContentRef content) {
 }
 
 void LayerPlan::put(oci::LayerEntry entry, CopiedFilesRef files) {
-  CHECK(entry.is_file() && files->source_of(entry.path));
+  CHECK(entry.is_file());
   put_node(std::move(entry), std::move(files));
 }
 

@@ -59,7 +59,7 @@ class LayerPlan final : public cache::Tree {
   /// those of the base become part of the layer as they are. What is replaced must not be a directory by something else
   /// or the reverse: `remove` it first. `content` is for regular files.
   void put(oci::LayerEntry entry, FileContentRef content = nullptr);
-  /// The same for a regular file that `files` copies; it has no other names.
+  /// The same for a regular file that `files` copies (its path is `to` or below it); it has no other names.
   void put(oci::LayerEntry entry, CopiedFilesRef files);
   /// The content of what was put at `path` with `files`, for another name to share; null if something else is there.
   FileContentRef share_content(const std::string& path, const CopiedFiles& files);
@@ -77,7 +77,7 @@ class LayerPlan final : public cache::Tree {
   /// The layer: sorted, hard links named. A directory of the base into which something was put has the time of the
   /// newest of it.
   std::vector<oci::LayerEntry> changes() const { return LayerPlan(*this).take_changes(); }
-  /// The same, once: afterwards only `open` may be called.
+  /// The same, once: afterwards only `open` may be called, for files of the layer.
   std::vector<oci::LayerEntry> take_changes();
 
  private:

@@ -51,6 +51,8 @@ struct FakeBehaviour {
   std::string selector;  ///< of every input
   /// Content digest of input `i`, for those that have a function here.
   std::map<std::size_t, std::function<util::Digest(const solver::Result&)>> contents;
+  /// The same, for those that look at the stop token.
+  std::map<std::size_t, std::function<util::Digest(const solver::Result&, std::stop_token)>> stoppable_contents;
   cache::KeySummary summary;
   /// Default: the inputs' layers and one of its own, named for the key.
   std::function<solver::Result(std::span<const solver::Result>, solver::OpContext&)> run;
@@ -139,6 +141,9 @@ inline solver::CacheMap FakeOps::Op::cache_map(solver::OpContext&) {
       dep.content_digest = [digest = content->second](const solver::Result& input, std::stop_token) {
         return digest(input);
       };
+    }
+    if (const auto content = behaviour.stoppable_contents.find(i); content != behaviour.stoppable_contents.end()) {
+      dep.content_digest = content->second;
     }
     map.deps.push_back(std::move(dep));
   }

@@ -7,37 +7,12 @@
 #include <thread>
 
 #include "cache/tree.h"
-#include "tests/support/fake_op.h"
+#include "tests/unit/solver/build.h"
 
 using solver::Result;
 using solver::SolveError;
 using solver::Solver;
-using Roots = std::vector<llb::VertexRef>;
-
-namespace {
-
-/// A store that outlives builds, and a build on it.
-struct Build {
-  explicit Build(cache::ResultIndex& index_, solver::SolveOptions options_ = {}) : index(index_), options(options_) {}
-  Result run(const llb::VertexRef& root, std::stop_token stop = {}) {
-    return Solver(ops.factory(), index, progress, options).solve(Roots{root}, stop).roots.at(0);
-  }
-  cache::ResultIndex& index;
-  solver::SolveOptions options;
-  test::FakeOps ops;
-  test::RecordingProgress progress;
-};
-
-/// As a local directory: what is read through `unseen` is remembered, but this one has not looked yet.
-struct Context final : cache::Tree {
-  std::optional<oci::LayerEntry> find(const std::string&) const override { return std::nullopt; }
-  std::vector<std::string> list(const std::string&) const override { return {}; }
-  std::unique_ptr<util::Reader> open(const std::string&) const override { return nullptr; }
-  util::Digest content_digest(const std::string&, const std::stop_token& = {}) const override { return {}; }
-  std::shared_ptr<const cache::Tree> unseen() const override { return std::make_shared<Context>(); }
-};
-
-}  // namespace
+using test::Build;
 
 TEST_CASE("inputs are solved before their user, and the result is the user's") {
   cache::MemoryResultIndex index;
@@ -142,145 +117,6 @@ TEST_CASE("an input without chain id counts by content in the chain key") {
   CHECK(execs_with("2") == 1);
 }
 
-TEST_CASE("a step that was never built runs before its context is read for the key; later builds read first") {
-  cache::MemoryResultIndex index;
-  const auto build_with = [&](const std::string& content, bool ignore_cache = false) {
-    Build build(index);
-    std::string order;
-    build.ops["context"].cacheable = false;
-    build.ops["context"].run = [](std::span<const Result>, solver::OpContext&) {
-      return Result{{}, std::make_shared<cache::MemoryTree>()};
-    };
-    build.ops["copy"].reads_once = true;
-    build.ops["copy"].contents[0] = [&](const Result&) {
-      order += "key ";
-      return util::sha256_of(content);
-    };
-    build.ops["copy"].run = [&](std::span<const Result>, solver::OpContext&) {
-      order += "run ";
-      return test::FakeOps::layer(content);
-    };
-    build.run(build.ops.vertex("copy", {build.ops.vertex("context")}, ignore_cache));
-    return order;
-  };
-  CHECK(build_with("1") == "run key ");
-  CHECK(build_with("1") == "key ");
-  CHECK(build_with("2") == "key run ");
-  CHECK(build_with("2", true) == "run key ");
-  CHECK(build_with("1") == "key ");
-}
-
-TEST_CASE("a context is not looked at before the turn of the step that uses it") {
-  // What is saved while a long step runs below is built, and is no error.
-  cache::MemoryResultIndex index;
-  for (int build_number = 0; build_number < 2; ++build_number) {
-    Build build(index);
-    std::atomic<int> reads = 0;
-    int reads_seen = -1;
-    build.ops["context"].cacheable = false;
-    build.ops["context"].run = [](std::span<const Result>, solver::OpContext&) {
-      return Result{{}, std::make_shared<cache::MemoryTree>()};
-    };
-    build.ops["slow"].key = "slow" + std::to_string(build_number);
-    build.ops["slow"].run = [&](std::span<const Result>, solver::OpContext&) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(30));
-      reads_seen = reads;
-      return test::FakeOps::layer("slow");
-    };
-    build.ops["copy"].contents[1] = [&](const Result&) {
-      ++reads;
-      return util::sha256_of(std::to_string(build_number));
-    };
-    build.ops["copy"].run = [](std::span<const Result>, solver::OpContext&) { return test::FakeOps::layer("x"); };
-    build.run(build.ops.vertex("copy", {build.ops.vertex("slow"), build.ops.vertex("context")}));
-    CHECK(reads_seen == 0);
-    CHECK(reads == 1);
-  }
-}
-
-TEST_CASE("while a step runs, what the next one is keyed by is read, through a tree of its own") {
-  cache::MemoryResultIndex index;
-  const auto context = std::make_shared<const Context>();
-  for (const bool fails : {false, true}) {
-    CAPTURE(fails);
-    Build build(index);
-    test::Gate read_ahead;
-    std::atomic<int> ahead = 0, reads = 0;
-    build.ops["context"].cacheable = false;
-    build.ops["context"].run = [&](std::span<const Result>, solver::OpContext&) { return Result{{}, context}; };
-    build.ops["slow"].key = fails ? "other" : "slow";
-    build.ops["slow"].contents[0] = [](const Result&) { return util::sha256_of("all of it"); };
-    build.ops["slow"].run = [&](std::span<const Result>, solver::OpContext& run) {
-      read_ahead.pass(run.stop);
-      CHECK(reads == 0);
-      return test::FakeOps::layer(fails ? "other" : "slow");
-    };
-    build.ops["copy"].contents[1] = [&](const Result& input) {
-      if (input.tree == context) {
-        ++reads;
-        return util::sha256_of("content");
-      }
-      ++ahead;
-      read_ahead.open();
-      if (fails) throw util::Error("gone in a moment");
-      return util::sha256_of("something else");
-    };
-    build.ops["copy"].run = [](std::span<const Result>, solver::OpContext&) { return test::FakeOps::layer("x"); };
-    // The context is solved first: nobody could read ahead otherwise.
-    const auto source = build.ops.vertex("context");
-    build.run(build.ops.vertex("copy", {build.ops.vertex("slow", {source}), source}));
-    CHECK(ahead == 1);
-    CHECK(reads == 1);
-    CHECK(build.ops.execs("copy") == 1);
-  }
-}
-
-TEST_CASE("nothing is read ahead for a step that was never built, or that waits for a cached one") {
-  cache::MemoryResultIndex index;
-  const auto context = std::make_shared<const Context>();
-  for (int build_number = 0; build_number < 2; ++build_number) {
-    Build build(index);
-    std::atomic<int> ahead = 0;
-    build.ops["context"].cacheable = false;
-    build.ops["context"].run = [&](std::span<const Result>, solver::OpContext&) { return Result{{}, context}; };
-    build.ops["below"].contents[0] = [](const Result&) { return util::sha256_of("all of it"); };
-    build.ops["copy"].reads_once = true;
-    build.ops["copy"].contents[1] = [&](const Result& input) {
-      if (input.tree != context) ++ahead;
-      return util::sha256_of("content");
-    };
-    build.ops["copy"].run = [](std::span<const Result>, solver::OpContext&) { return test::FakeOps::layer("x"); };
-    const auto source = build.ops.vertex("context");
-    build.run(build.ops.vertex("copy", {build.ops.vertex("below", {source}), source}));
-    CHECK(ahead == 0);
-    CHECK(build.ops.execs("below") == (build_number == 0 ? 1 : 0));
-  }
-}
-
-TEST_CASE("of two that build the same for the first time one runs, and the other takes its result") {
-  cache::MemoryResultIndex index;
-  std::atomic<int> runs = 0;
-  const auto build_it = [&] {
-    Build build(index);
-    build.ops["context"].cacheable = false;
-    build.ops["context"].run = [](std::span<const Result>, solver::OpContext&) {
-      return Result{{}, std::make_shared<cache::MemoryTree>()};
-    };
-    build.ops["copy"].reads_once = true;
-    build.ops["copy"].contents[0] = [](const Result&) { return util::sha256_of("same"); };
-    build.ops["copy"].run = [&](std::span<const Result>, solver::OpContext&) {
-      ++runs;
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      return test::FakeOps::layer("x");
-    };
-    build.run(build.ops.vertex("copy", {build.ops.vertex("context")}));
-  };
-  std::thread other(build_it);
-  build_it();
-  other.join();
-  CHECK(runs == 1);
-}
-
 TEST_CASE("what is not cacheable runs every time") {
   cache::MemoryResultIndex index;
   for (int i = 0; i < 2; ++i) {
@@ -349,7 +185,7 @@ TEST_CASE("errors that are not ours, and those of the key and of the factory, ar
   CHECK_THROWS_WITH_AS(build.run(build.ops.vertex("digest", {build.ops.vertex("below")})), "no such file", SolveError);
   Solver solver([](const llb::VertexRef&) -> std::unique_ptr<solver::Op> { throw util::Error("no op"); }, index,
                 build.progress);
-  CHECK_THROWS_WITH_AS(solver.solve(Roots{build.ops.vertex("x")}), "no op", SolveError);
+  CHECK_THROWS_WITH_AS(solver.solve(std::vector<llb::VertexRef>{build.ops.vertex("x")}), "no op", SolveError);
 }
 
 TEST_CASE("a stop from outside ends what runs and throws Cancelled") {
@@ -447,10 +283,10 @@ TEST_CASE("what is asked for twice of one solver is solved once") {
   Build build(index);
   const auto root = build.ops.vertex("a");
   Solver solver(build.ops.factory(), index, build.progress);
-  const auto both = solver.solve(Roots{root, nullptr, root});
+  const auto both = solver.solve(std::vector<llb::VertexRef>{root, nullptr, root});
   CHECK(both.roots.size() == 3);
   CHECK(both.roots[0].layers == both.roots[2].layers);
-  CHECK(solver.solve(Roots{root}).roots[0].layers == both.roots[0].layers);
+  CHECK(solver.solve(std::vector<llb::VertexRef>{root}).roots[0].layers == both.roots[0].layers);
   CHECK(build.ops.maps("a") == 1);
 }
 
