@@ -227,9 +227,9 @@ LayerId LayerStore::commit(std::vector<oci::LayerEntry> entries, const ContentOp
   make_forms(entries, contents, options, state_->content, state_->temporary, state_->form, stop, made);
   complete_hard_links(entries);
   LayerId id;
-  std::string listing;
+  std::optional<util::AtomicFile> listing;
   util::parallel_for(2, entries.size() * kEncodedEntry, [&](std::size_t i) {
-    i == 0 ? void(id = oci::canonical_digest(entries)) : void(listing = oci::encode_listing(entries));
+    i == 0 ? void(id = oci::canonical_digest(entries)) : void(listing.emplace(state_->draft_listing(entries)));
   });
   if (options.substitute && contains(id)) return id;
 
@@ -245,7 +245,7 @@ LayerId LayerStore::commit(std::vector<oci::LayerEntry> entries, const ContentOp
       if (const Listing before = state_->find_listing(*lost)) {
         row.created = lost->created;
         entries = *before;
-        listing = oci::encode_listing(entries);
+        listing.emplace(state_->draft_listing(entries));
         make_forms(entries, contents, options, state_->content, state_->temporary, state_->form, stop, made);
       }
     }
@@ -253,7 +253,7 @@ LayerId LayerStore::commit(std::vector<oci::LayerEntry> entries, const ContentOp
   row.size = content_size(entries);
   std::vector<BlobRow> blobs;
   if (made.blob) blobs.push_back(made.blob->commit(id));
-  state_->write_listing(id, listing);
+  listing->commit_as(state_->listing_file(id));
   if (!made.directory.empty()) row.snapshot = state_->adopt_directory(made.directory, made.implied);
   state_->records.replace_layer(row, blobs);
   state_->forget(id);

@@ -97,12 +97,11 @@ Listing LayerStore::State::find_listing(const LayerRow& row) {
   }
 }
 
-void LayerStore::State::write_listing(const LayerId& id, std::string_view encoded) {
-  std::string pattern = (temporary / "listing-XXXXXX").native();
-  util::Fd fd(::mkostemp(pattern.data(), O_CLOEXEC));
-  if (!fd) util::throw_errno(fmt::format("create a temporary file in `{}`", temporary.native()));
-  util::write_all(fd.get(), encoded);
-  if (::rename(pattern.c_str(), listing_file(id).c_str()) != 0) util::throw_errno("store the listing of a layer");
+util::AtomicFile LayerStore::State::draft_listing(std::span<const oci::LayerEntry> entries) const {
+  util::AtomicFile file(temporary / "listing", 0600);
+  util::FdWriter to(file.fd());
+  util::with_context("store the listing of a layer", [&] { oci::encode_listing(entries, to); });
+  return file;
 }
 
 std::string LayerStore::State::adopt_directory(const std::filesystem::path& directory,

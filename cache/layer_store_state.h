@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,7 +65,8 @@ struct LayerStore::State {
   std::optional<std::filesystem::path> find_directory(const LayerRow& row);
   std::optional<BlobRow> find_blob_row(const LayerId& id, const PackOptions& options);
   Listing find_listing(const LayerRow& row);
-  void write_listing(const LayerId& id, std::string_view encoded);
+  /// A listing, written before the layer's id need be known: to be committed as its `listing_file`.
+  util::AtomicFile draft_listing(std::span<const oci::LayerEntry> entries) const;
   /// Moves a finished directory (`.../fs`, with an `implied` file beside it) into snapshots/; returns the snapshot's
   /// name.
   std::string adopt_directory(const std::filesystem::path& directory, const std::vector<std::string>& implied);

@@ -168,7 +168,7 @@ std::filesystem::path LayerStore::State::unpack_bytes(const LayerRow& row, const
   }
   LayerDirectoryWriter::Output output = writer.finish();
   // The listing of a built layer has the full times, the tar does not.
-  if (!find_listing(row)) write_listing(row.id, oci::encode_listing(output.entries));
+  if (!find_listing(row)) draft_listing(output.entries).commit_as(listing_file(row.id));
   std::string name = adopt_directory(directory, output.implied);
   records.set_directory(row.id, name, true, output.size);
   unpacked.add();
@@ -309,7 +309,7 @@ Listing LayerStore::State::rebuild_listing(const LayerRow& row, const std::files
   complete_listing(entries, DirectoryOpener(directory), std::move(stop));
   // The id of a built layer is that of its content; the listing, which would tell more, is what is missing.
   if (!row.remote && oci::canonical_digest(entries) != row.id) return nullptr;
-  write_listing(row.id, oci::encode_listing(entries));
+  draft_listing(entries).commit_as(listing_file(row.id));
   records.set_directory(row.id, row.snapshot, true, row.size);
   Listing listing = std::make_shared<const std::vector<oci::LayerEntry>>(std::move(entries));
   memory.lock()->listings.put(row.id, listing);

@@ -52,9 +52,9 @@ void sort_entries(std::vector<LayerEntry>& entries);
 /// sorted and every regular file has its content digest. Recipe "layer/1", docs/cache-format.md.
 util::Digest canonical_digest(std::span<const LayerEntry> entries);
 
-/// Compact binary form of a listing (docs/cache-format.md), and back. Decoding throws util::Error on
-/// damage, never crashes.
-std::string encode_listing(std::span<const LayerEntry> entries);
+/// Compact binary form of a listing (docs/cache-format.md), written piece by piece, and back. Does not finish `to`, and throws
+/// what it throws. Decoding throws util::Error on damage, never crashes.
+void encode_listing(std::span<const LayerEntry> entries, util::Writer& to);
 std::vector<LayerEntry> decode_listing(std::string_view data);
 
 /// Writes sorted entries as a layer tar: whiteouts as .wh. names, opaque directories as .wh..wh..opq.

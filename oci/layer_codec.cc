@@ -33,6 +33,7 @@ namespace {
 constexpr std::string_view kMagic = "builder listing\n\x01";
 constexpr std::string_view kRecipe = "layer/1\n";
 constexpr std::size_t kChecksum = 32;
+constexpr std::size_t kPiece = std::size_t{1} << 16;
 
 constexpr unsigned kHasLink = 1U << 5;
 constexpr unsigned kHasXattrs = 1U << 6;
@@ -221,7 +222,6 @@ std::string checksum(std::string_view data) {
 }  // namespace
 
 util::Digest canonical_digest(std::span<const LayerEntry> entries) {
-  constexpr std::size_t kPiece = std::size_t{1} << 16;
   util::Sha256 hash;
   Encoder encoder(kRecipe, Form::identity);
   for (const LayerEntry& entry : entries) {
@@ -237,17 +237,21 @@ util::Digest canonical_digest(std::span<const LayerEntry> entries) {
   return hash.finish();
 }
 
-std::string encode_listing(std::span<const LayerEntry> entries) {
-  constexpr std::size_t kSample = 1024;
+void encode_listing(std::span<const LayerEntry> entries, util::Writer& to) {
+  util::Sha256 hash;
   Encoder encoder(kMagic, Form::listing);
+  const auto flush = [&] {
+    hash.update(encoder.out());
+    to.write(util::as_bytes(encoder.out()));
+    encoder.out().clear();
+  };
   encoder.number(entries.size());
-  for (std::size_t i = 0; i != entries.size(); ++i) {
-    // A string that grows by doubling is there twice for a while; the first entries tell how much the others take.
-    if (i == kSample) encoder.out().reserve(encoder.out().size() / kSample * entries.size() / 8 * 9);
-    encoder.entry(entries[i]);
+  for (const LayerEntry& entry : entries) {
+    encoder.entry(entry);
+    if (encoder.out().size() >= kPiece) flush();
   }
-  std::string data = std::move(encoder.out());
-  return data += checksum(data);
+  flush();
+  to.write(util::as_bytes(raw_bytes(hash.finish())));
 }
 
 std::vector<LayerEntry> decode_listing(std::string_view data) {

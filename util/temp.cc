@@ -99,12 +99,16 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::commit(bool durable) {
-  if (durable && ::fsync(fd_.get()) < 0) throw_errno(fmt::format("flush `{}`", path_.native()));
+  commit_as(path_, durable);
+}
+
+void AtomicFile::commit_as(const std::filesystem::path& path, bool durable) {
+  if (durable && ::fsync(fd_.get()) < 0) throw_errno(fmt::format("flush `{}`", path.native()));
   if (temporary_.empty()) {
     const std::string file = fmt::format("/proc/self/fd/{}", fd_.get());
     at_new_name([&](const char* name) { return ::linkat(AT_FDCWD, file.c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0; });
   }
-  if (::rename(temporary_.c_str(), path_.c_str()) < 0) throw_errno(fmt::format("create `{}`", path_.native()));
+  if (::rename(temporary_.c_str(), path.c_str()) < 0) throw_errno(fmt::format("create `{}`", path.native()));
   temporary_.clear();
 }
 

@@ -35,12 +35,14 @@ class [[nodiscard]] AtomicFile {
   int fd() const noexcept { return fd_.get(); }
   /// Renames into place; with `durable`, after fsync of the file. Throws SystemError.
   void commit(bool durable = false);
+  /// The same under a path that was not known before, on the same file system.
+  void commit_as(const std::filesystem::path& path, bool durable = false);
 
  private:
   /// Sets `temporary_` to an unused name for which `make` succeeds; false and errno say that it does not.
   void at_new_name(const std::function<bool(const char* name)>& make);
 
-  std::filesystem::path path_;
+  std::filesystem::path path_;       ///< where it is going to be, or at least beside it
   std::filesystem::path temporary_;  ///< empty while the file has no name
   Fd fd_;
 };

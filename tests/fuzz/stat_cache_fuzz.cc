@@ -9,7 +9,7 @@
 #include "util/check.h"
 #include "util/digest.h"
 
-// Input: a file of the stat cache behind magic and checksum, which are added: 16 bytes of numbers, hash table, records, paths.
+// Input: a file of the stat cache behind magic and checksum, which are added: 16 bytes of numbers, entries, hash table.
 // Seeds are what the cache itself wrote for the files a, b/c and the path of 300 letters.
 namespace {
 
@@ -27,8 +27,8 @@ util::FileStat stat_of(std::uint64_t inode) {
 std::string with_header(std::string_view data) {
   constexpr std::size_t kNumbers = 16;
   const std::string_view body = data.size() > kNumbers ? data.substr(kNumbers) : std::string_view();
-  const std::uint64_t checksum = cache::lane_hash({body});
-  std::string file = "bldstat\1";
+  const std::uint64_t checksum = cache::lane_hash(body);
+  std::string file = "bldstat\2";
   file.append(reinterpret_cast<const char*>(&checksum), sizeof checksum);
   return file.append(data);
 }

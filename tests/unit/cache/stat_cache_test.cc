@@ -79,6 +79,45 @@ TEST_CASE("entries of an earlier run stay when others are added or replaced") {
   CHECK_FALSE(cache.find("same", stat_of(100)));
 }
 
+TEST_CASE("what is put after the cache was saved goes with the next time") {
+  test::TestDir directory;
+  const std::string long_path(2000, 'x');
+  {
+    cache::StatCache cache(directory.path(), "/tree");
+    cache.put("old", stat_of(1), util::sha256_of("1"));
+    cache.save();
+  }
+  {
+    cache::StatCache cache(directory.path(), "/tree");
+    cache.put("a", stat_of(2), util::sha256_of("2"));
+    cache.save();
+    CHECK(cache.find("a", stat_of(2)));
+    cache.put("a", stat_of(3), util::sha256_of("3"));
+    cache.put(long_path, stat_of(4), util::sha256_of("4"));
+    // What was saved stays what it is until then.
+    CHECK(cache::StatCache(directory.path(), "/tree").find("a", stat_of(2)));
+    cache.save();
+    CHECK(cache.find("old", stat_of(1)));
+  }
+  cache::StatCache cache(directory.path(), "/tree");
+  CHECK(cache.find("old", stat_of(1)) == util::sha256_of("1"));
+  CHECK(cache.find("a", stat_of(3)) == util::sha256_of("3"));
+  CHECK(cache.find(long_path, stat_of(4)) == util::sha256_of("4"));
+  CHECK_FALSE(cache.find(long_path.substr(1), stat_of(4)));
+}
+
+TEST_CASE("where nothing can be written nothing is kept, and nothing breaks") {
+  test::TestDir directory;
+  cache::StatCache cache(directory.path() / "missing", "/tree");
+  int put = 0;
+  while (put < 10'000 && cache.put(std::to_string(put), stat_of(1), util::sha256_of("x"))) ++put;
+  CHECK(put > 0);
+  CHECK(put < 10'000);
+  CHECK_FALSE(cache.put("again", stat_of(1), util::sha256_of("x")));
+  CHECK_FALSE(cache.find("0", stat_of(1)));
+  cache.save();
+}
+
 TEST_CASE("a damaged cache file is as good as none") {
   test::TestDir directory;
   std::filesystem::path file;

@@ -1,0 +1,233 @@
+#include "cache/stat_cache_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+
+#include "cache/lane_hash.h"
+#include "util/error.h"
+#include "util/fd.h"
+#include "util/log.h"
+#include "util/stream.h"
+
+namespace cache {
+namespace {
+
+constexpr char kMagic[8] = {'b', 'l', 'd', 's', 't', 'a', 't', '\2'};  // the last byte is the version
+
+/// On disk: Header, the body (entries: StatRecord, its path, zeros up to a multiple of kUnit; in front of the table a multiple
+/// of LaneHash::kBlock), the table of `slots` StatSlots.
+struct Header {
+  char magic[8];
+  std::uint64_t checksum;  ///< of everything behind the header
+  std::uint64_t body_size;
+  std::uint32_t slots;
+  std::uint32_t reserved;
+};
+static_assert(sizeof(Header) == 32 && sizeof(StatRecord) == 80 && sizeof(StatSlot) == 8);
+
+constexpr std::size_t kUnit = 8;
+constexpr std::size_t kPiece = std::size_t{64} << 10;
+static_assert(kPiece % LaneHash::kBlock == 0);
+
+std::uint32_t tag_of(std::string_view path) {
+  return static_cast<std::uint32_t>(lane_hash(path) >> 32);
+}
+
+std::uint64_t position_of(const StatSlot& slot) {
+  return std::uint64_t{slot.place - 1} * kUnit;
+}
+
+/// The slot of that tag for which `is_it(position)`, or else the empty one where it would stand; nullopt when all are taken.
+template <typename F>
+std::optional<std::size_t> find_slot(std::span<const StatSlot> slots, std::uint32_t tag, const F& is_it) {
+  const std::size_t mask = slots.size() - 1;
+  for (std::size_t i = 0, at = tag & mask; i != slots.size(); ++i, at = (at + 1) & mask) {
+    const StatSlot& slot = slots[at];
+    if (slot.place == 0 || (slot.tag == tag && is_it(position_of(slot)))) return at;
+  }
+  return std::nullopt;
+}
+
+template <typename T>
+std::string_view view(std::span<T> data) {
+  return {reinterpret_cast<const char*>(data.data()), data.size_bytes()};
+}
+
+void pad(std::string& text, std::uint64_t before, std::size_t unit) {
+  text.append((unit - (before + text.size()) % unit) % unit, '\0');
+}
+
+std::optional<StatCacheFile::Entry> entry_at(std::string_view body, std::uint64_t position) {
+  StatCacheFile::Entry entry;
+  if (position > body.size() || body.size() - position < sizeof entry.record) return std::nullopt;
+  body.remove_prefix(position);
+  std::memcpy(&entry.record, body.data(), sizeof entry.record);
+  body.remove_prefix(sizeof entry.record);
+  if (entry.record.path_size > body.size()) return std::nullopt;
+  entry.path = body.substr(0, entry.record.path_size);
+  return entry;
+}
+
+}  // namespace
+
+StatCacheFile::StatCacheFile(const std::filesystem::path& file) {
+  if (!map(file) || read_header()) return;
+  util::log_debug(fmt::format("the stat cache `{}` is damaged, or another version's, and is made anew", file.native()));
+  body_ = {};
+  slots_ = {};
+}
+
+StatCacheFile::~StatCacheFile() {
+  if (data_ != nullptr) ::munmap(const_cast<char*>(data_), size_);
+}
+
+bool StatCacheFile::map(const std::filesystem::path& file) {
+  const util::Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status = {};
+  if (!fd || ::fstat(fd.get(), &status) != 0 || status.st_size < static_cast<off_t>(sizeof(Header))) return false;
+  size_ = static_cast<std::size_t>(status.st_size);
+  void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd.get(), 0);
+  if (mapped == MAP_FAILED) return false;
+  data_ = static_cast<const char*>(mapped);
+  return true;
+}
+
+bool StatCacheFile::read_header() {
+  Header header;
+  std::memcpy(&header, data_, sizeof header);
+  if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) return false;
+  const std::string_view rest = std::string_view(data_, size_).substr(sizeof header);
+  const std::uint64_t table = sizeof(StatSlot) * std::uint64_t{header.slots};
+  if (!std::has_single_bit(header.slots) || table > rest.size() || header.body_size != rest.size() - table) return false;
+  if (header.body_size % LaneHash::kBlock != 0 || lane_hash(rest) != header.checksum) return false;
+  body_ = rest.substr(0, header.body_size);
+  slots_ = {reinterpret_cast<const StatSlot*>(body_.data() + body_.size()), header.slots};
+  return true;
+}
+
+std::optional<std::size_t> StatCacheFile::find(std::string_view path) const {
+  if (slots_.empty()) return std::nullopt;
+  const auto is_it = [&](std::uint64_t position) {
+    const std::optional<Entry> entry = entry_at(body_, position);
+    return entry && entry->path == path;
+  };
+  const std::optional<std::size_t> slot = find_slot(slots_, tag_of(path), is_it);
+  return slot && slots_[*slot].place != 0 ? slot : std::nullopt;
+}
+
+std::optional<StatCacheFile::Entry> StatCacheFile::entry(std::size_t slot) const {
+  return slots_[slot].place == 0 ? std::nullopt : entry_at(body_, position_of(slots_[slot]));
+}
+
+std::optional<StatRecord> StatCacheDraft::find(std::string_view path) const {
+  StatRecord record;
+  const auto is_it = [&](std::uint64_t position) { return is_entry(position, path, record); };
+  const std::optional<std::size_t> slot = find_slot(slots_, tag_of(path), is_it);
+  return slots_[*slot].place == 0 ? std::nullopt : std::optional(record);
+}
+
+void StatCacheDraft::put(std::string_view path, StatRecord record) {
+  record.path_size = static_cast<std::uint32_t>(path.size());
+  StatRecord before;
+  const std::uint32_t tag = tag_of(path);
+  const std::size_t slot = *find_slot(slots_, tag, [&](std::uint64_t position) { return is_entry(position, path, before); });
+  if (slots_[slot].place == 0) ++count_;
+  slots_[slot] = {tag, static_cast<std::uint32_t>((written_ + tail_.size()) / kUnit + 1)};
+  tail_ += view(std::span(&record, 1));
+  tail_ += path;
+  pad(tail_, written_, kUnit);
+  if (tail_.size() >= kPiece) flush();
+  if (count_ * 2 > slots_.size()) grow();
+}
+
+void StatCacheDraft::commit() {
+  pad(tail_, written_, LaneHash::kBlock);
+  flush();
+  Header header = {};
+  std::memcpy(header.magic, kMagic, sizeof kMagic);
+  header.body_size = written_;
+  header.slots = static_cast<std::uint32_t>(slots_.size());
+  LaneHash hash(written_ + std::span(slots_).size_bytes());
+  std::vector<char> piece(kPiece);
+  for (std::uint64_t position = 0; position != written_;) {
+    const std::size_t count = read(position, std::span(piece).first(std::min<std::uint64_t>(piece.size(), written_ - position)));
+    if (count == 0) throw util::Error(fmt::format("read back `{}`: it was cut off", path_.native()));
+    hash.update({piece.data(), count});
+    position += count;
+  }
+  hash.update(view(std::span(slots_)));
+  header.checksum = hash.finish();
+  util::write_all(file_->fd(), view(std::span(slots_)));
+  if (::lseek(file_->fd(), 0, SEEK_SET) != 0) util::throw_errno(fmt::format("write `{}`", path_.native()));
+  util::write_all(file_->fd(), view(std::span(&header, 1)));
+  file_->commit();
+  committed_ = true;
+}
+
+bool StatCacheDraft::is_entry(std::uint64_t position, std::string_view path, StatRecord& record) const {
+  std::array<char, 512> space;
+  std::vector<char> long_space;
+  const std::size_t size = sizeof record + path.size();
+  std::span<char> buffer(space);
+  if (size > buffer.size()) buffer = long_space = std::vector<char>(size);
+  buffer = buffer.first(size);
+  if (read(position, buffer) != size) return false;
+  std::memcpy(&record, buffer.data(), sizeof record);
+  return record.path_size == path.size() && std::string_view(buffer.data(), size).substr(sizeof record) == path;
+}
+
+/// Of the body; fewer bytes only at its end, or where the file cannot be read.
+std::size_t StatCacheDraft::read(std::uint64_t position, std::span<char> buffer) const {
+  if (position >= written_) {
+    const std::string_view there = std::string_view(tail_).substr(std::min<std::uint64_t>(position - written_, tail_.size()));
+    return there.copy(buffer.data(), buffer.size());
+  }
+  std::size_t done = 0;
+  while (done != buffer.size()) {
+    const ssize_t count = ::pread(file_->fd(), buffer.data() + done, buffer.size() - done, static_cast<off_t>(sizeof(Header) + position + done));
+    if (count > 0) done += static_cast<std::size_t>(count);
+    if (count == 0 || (count < 0 && errno != EINTR)) break;
+  }
+  return done;
+}
+
+void StatCacheDraft::flush() {
+  if (!file_ || committed_) reopen();
+  util::write_all(file_->fd(), tail_);
+  written_ += tail_.size();
+  tail_.clear();
+}
+
+/// What was committed belongs to its readers: more goes into a file that starts with a copy of it.
+void StatCacheDraft::reopen() {
+  util::AtomicFile fresh(path_);
+  if (::lseek(fresh.fd(), sizeof(Header), SEEK_SET) < 0) util::throw_errno(fmt::format("write `{}`", path_.native()));
+  std::vector<char> piece(kPiece);
+  for (std::uint64_t position = 0; position != written_;) {
+    const std::size_t count = read(position, std::span(piece).first(std::min<std::uint64_t>(piece.size(), written_ - position)));
+    if (count == 0) throw util::Error(fmt::format("read `{}`: it was cut off", path_.native()));
+    util::write_all(fresh.fd(), std::string_view(piece.data(), count));
+    position += count;
+  }
+  file_.emplace(std::move(fresh));
+  committed_ = false;
+}
+
+void StatCacheDraft::grow() {
+  std::vector<StatSlot> larger(slots_.size() * 2);
+  for (const StatSlot& slot : slots_) {
+    if (slot.place != 0) larger[*find_slot(larger, slot.tag, [](std::uint64_t) { return false; })] = slot;
+  }
+  slots_ = std::move(larger);
+}
+
+}  // namespace cache
