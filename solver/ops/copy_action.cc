@@ -159,11 +159,7 @@ class Copier {
     if (known != links_.end()) return known->second;
     if (name == from.path) return nullptr;
     FileContentRef content = content_placed(name);
-    if (content == nullptr) {
-      auto made = std::make_shared<FileContent>();
-      made->open = [source = source_, path = from.path] { return source->open(path); };
-      content = std::move(made);
-    }
+    if (content == nullptr) content = content_in(source_, from.path);
     return links_.emplace(name, std::move(content)).first->second;
   }
 

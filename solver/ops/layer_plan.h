@@ -1,9 +1,7 @@
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
-#include <memory_resource>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,27 +11,11 @@
 
 #include "cache/tree.h"
 #include "oci/layer.h"
+#include "solver/ops/file_content.h"
+#include "solver/ops/plan_nodes.h"
 #include "util/stream.h"
 
 namespace ops {
-
-/// Where the bytes of a planned file come from. Names that share one are hard links of each other.
-struct FileContent {
-  std::function<std::unique_ptr<util::Reader>()> open;
-};
-using FileContentRef = std::shared_ptr<const FileContent>;
-
-/// Files as they lie in a tree: what is planned at `to` or below it is what `tree` has at `from` or below it. One serves a
-/// whole copy, for there may be very many files.
-struct CopiedFiles {
-  std::shared_ptr<const cache::Tree> tree;
-  std::string from, to;  ///< clean
-  /// Path in `tree` of what is planned at `path`; nullopt when it is not below `to`.
-  std::optional<std::string> source_of(std::string_view path) const;
-  /// The other way round.
-  std::optional<std::string> place_of(std::string_view source) const;
-};
-using CopiedFilesRef = std::shared_ptr<const CopiedFiles>;
 
 /// Time of a directory that is made: as given; or the newest of what the layer puts directly into it, so that a layer
 /// has no times but those of its files and is the same wherever and whenever it is made.
@@ -45,8 +27,6 @@ enum class DirectoryTime { given, of_content };
 class LayerPlan final : public cache::Tree {
  public:
   explicit LayerPlan(std::shared_ptr<const cache::Tree> base) : base_(std::move(base)) {}
-  /// Of a plan whose changes were not taken.
-  LayerPlan(const LayerPlan& other) : cache::Tree(other), base_(other.base_), nodes_(other.nodes_, &memory_) {}
 
   std::optional<oci::LayerEntry> find(const std::string& path) const override;
   std::vector<std::string> list(const std::string& path) const override;
@@ -81,32 +61,20 @@ class LayerPlan final : public cache::Tree {
   std::vector<oci::LayerEntry> take_changes();
 
  private:
-  struct Node {
-    oci::LayerEntry entry;  ///< without path: that is the node's key
-    std::variant<FileContentRef, CopiedFilesRef> bytes;
-    enum class Origin { placed, made, passed } origin = Origin::placed;
-    const FileContent* own_content() const;  ///< null when it has none that could be shared
-    std::unique_ptr<util::Reader> open(const std::string& path) const;
-  };
-  using Origin = Node::Origin;
-  /// The order of a layer: what is below a directory comes right after it.
+  using Origin = PlanNode::Origin;
   struct PathOrder {
     bool operator()(const std::string& a, const std::string& b) const { return oci::path_less(a, b); }
   };
-  using Nodes = std::pmr::map<std::string, Node, PathOrder>;
-  Nodes::const_iterator find_node(const std::string& path) const;
   std::map<std::string, util::Nanoseconds> directory_times() const;
   /// Whether the base still shows at `path`, as far as the directories above it are concerned.
   bool base_shows(const std::string& path) const;
   bool compute_base_shows(const std::string& path) const;
   void take_parents(const std::string& path);
   void put_node(oci::LayerEntry entry, std::variant<FileContentRef, CopiedFilesRef> bytes);
-  void note_taken(const std::string& path, Node& node);
+  void note_taken(PlanNode& node);
 
   std::shared_ptr<const cache::Tree> base_;
-  /// Of the nodes alone: between the texts that stay they would leave holes nobody can use.
-  std::pmr::unsynchronized_pool_resource memory_;
-  Nodes nodes_{&memory_};
+  PlanNodes nodes_;
   // The files of a plan whose changes were taken: what was copied as runs, each from its first path on, and the others.
   std::vector<std::pair<std::string, CopiedFilesRef>> taken_copied_;
   std::map<std::string, FileContentRef, PathOrder> taken_own_;
