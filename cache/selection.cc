@@ -150,8 +150,9 @@ class Walker {
       : tree_(tree), match_(match), exclude_(exclude), visit_(visit), stop_(stop) {}
 
   void run() {
+    std::jthread ahead;
     if (match_.entry.is_directory()) {
-      tree_.prefetch(match_.resolved, [this](const std::string& directory) {
+      ahead = tree_.prefetch(match_.resolved, [this](const std::string& directory) {
         if (stop_.stop_requested()) throw util::Cancelled();
         const std::string relative = match_.resolved.empty() ? directory : directory.substr(match_.resolved.size() + 1);
         return excluded(relative) && !exclude_.may_match_below(exclude_path(match_, relative));

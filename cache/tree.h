@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "oci/layer.h"
@@ -26,10 +27,12 @@ class Tree {
   virtual std::vector<std::string> list(const std::string& path) const = 0;
   /// The entries directly below a directory, sorted by the bytes of their names.
   virtual std::vector<oci::LayerEntry> entries(const std::string& path) const;
-  /// A hint: everything below a directory is going to be looked at, but for the directories that `skip` says.
-  virtual void prefetch(const std::string& path, const std::function<bool(const std::string& directory)>& skip) const {
+  /// A hint: everything below a directory is going to be looked at, but for the directories that `skip` says. Where that is
+  /// much it goes on in the thread that is returned; what fails there will fail for whoever looks.
+  virtual std::jthread prefetch(const std::string& path, std::function<bool(const std::string& directory)> skip) const {
     (void)path;
     (void)skip;
+    return {};
   }
   /// Content of a regular file. Throws util::Error.
   virtual std::unique_ptr<util::Reader> open(const std::string& path) const = 0;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <system_error>
 
 #include "source/seen_file.h"
 #include "util/error.h"
@@ -110,7 +111,7 @@ LocalTree::Stat LocalTree::stat(const std::string& path) const {
   {
     std::lock_guard lock(parent.mutex);
     const Child* child = find_child(parent, name);
-    if (child != nullptr && child->stat) return *child->stat;
+    if (child != nullptr && child->look.taken()) return child->look.stat();
     if (child == nullptr && parent.listed) return std::nullopt;
   }
   const Stat above = stat(parent_of(path));
@@ -127,8 +128,8 @@ LocalTree::Stat LocalTree::stat(const std::string& path) const {
   // Another thread may have looked at the same time: what was seen first counts.
   std::lock_guard lock(parent.mutex);
   Child& child = make_child(parent, name);
-  if (!child.stat) child.stat = result;
-  return *child.stat;
+  if (!child.look.taken()) child.look.take(result);
+  return child.look.stat();
 }
 
 /// Reading leaves no trace: a time of last access for each of many files would be as many inodes to be written.
@@ -150,7 +151,7 @@ util::Fd LocalTree::open_path(const std::string& path, int flags) const {
 /// Fills in the names, and if wanted the stat of each that is not hidden by its name alone.
 void LocalTree::make_listed(Directory& directory, const std::string& path, bool with_stats) const {
   std::lock_guard lock(directory.mutex);
-  auto lacks_stat = [&](const Child& child) { return !child.stat && (!child.visible || *child.visible); };
+  auto lacks_stat = [&](const Child& child) { return !child.look.taken() && (!child.visible || *child.visible); };
   if (directory.listed && !(with_stats && std::ranges::any_of(directory.children, lacks_stat))) return;
   const util::Fd fd = open_path(path, O_RDONLY | O_DIRECTORY);
   if (!directory.listed) {
@@ -175,12 +176,13 @@ void LocalTree::make_listed(Directory& directory, const std::string& path, bool 
       child.visible = false;
       continue;
     }
-    child.stat = util::find_stat_at(fd.get(), child.name);
+    const Stat stat = util::find_stat_at(fd.get(), child.name);
+    child.look.take(stat);
     ++count;
-    if (!*child.stat) continue;
-    if ((*child.stat)->type == FileType::symlink) child.link_target = util::read_link_at(fd.get(), child.name);
-    if ((*child.stat)->type != FileType::regular || child.digest) continue;
-    if (std::optional<util::Digest> digest = stats_->find(join(path, child.name), **child.stat)) {
+    if (!stat) continue;
+    if (stat->type == FileType::symlink) child.link_target = util::read_link_at(fd.get(), child.name);
+    if (stat->type != FileType::regular || child.digest) continue;
+    if (std::optional<util::Digest> digest = stats_->find(join(path, child.name), *stat)) {
       child.digest = *std::move(digest);
       child.trusted = true;
     }
@@ -224,10 +226,10 @@ void LocalTree::for_each_visible(const std::string& path, bool with_stats, const
   {
     std::lock_guard lock(directory.mutex);
     // Where nothing is ignored nobody else need be asked.
-    const auto known = [&](const Child& child) { return child.stat || (!with_stats && child.type); };
+    const auto known = [&](const Child& child) { return child.look.taken() || (!with_stats && child.type); };
     if (!filtered_ && std::ranges::all_of(directory.children, known)) {
       for (Child& child : directory.children) {
-        if (!child.stat || *child.stat) f(child);
+        if (!child.look.taken() || child.look.found()) f(child);
       }
       return;
     }
@@ -236,14 +238,14 @@ void LocalTree::for_each_visible(const std::string& path, bool with_stats, const
   for (Child& child : children) {
     if (child.visible && !*child.visible) continue;
     const std::string below = join(path, child.name);
-    if (!child.stat && (with_stats || !child.type)) child.stat = stat(below);
-    if (child.stat && !*child.stat) continue;
-    if (visible(below, child.stat ? (*child.stat)->type : *child.type)) f(child);
+    if (!child.look.taken() && (with_stats || !child.type)) child.look.take(stat(below));
+    if (child.look.taken() && !child.look.found()) continue;
+    if (visible(below, child.look.taken() ? child.look.type() : *child.type)) f(child);
   }
 }
 
 oci::LayerEntry LocalTree::entry(const std::string& path, const Child& child) const {
-  const util::FileStat& stat = **child.stat;
+  const util::FileStat stat = child.look.stat().value();
   oci::LayerEntry entry;
   entry.path = path;
   entry.type = stat.type == FileType::socket ? FileType::regular : stat.type;
@@ -254,7 +256,7 @@ oci::LayerEntry LocalTree::entry(const std::string& path, const Child& child) co
     entry.content = child.digest;
     if (stat.link_count > 1) entry.hard_link = other_name(path, stat);
   }
-  if (stat.type == FileType::char_device || stat.type == FileType::block_device) {
+  if (is_device(stat.type)) {
     entry.device_major = stat.rdev_major;
     entry.device_minor = stat.rdev_minor;
   }
@@ -274,10 +276,10 @@ std::string LocalTree::other_name(const std::string& path, const util::FileStat&
 /// What is known of a path that is there; the first target that was seen of a link is the one.
 LocalTree::Child LocalTree::child(const std::string& path) const {
   Child child;
-  child.stat = stat(path);
+  child.look.take(stat(path));
   if (path.empty()) return child;
   Directory& parent = directory(parent_of(path));
-  const bool is_link = (*child.stat)->type == FileType::symlink;
+  const bool is_link = child.look.type() == FileType::symlink;
   std::lock_guard lock(parent.mutex);
   Child& known = make_child(parent, base_of(path));
   if (is_link && known.link_target.empty()) known.link_target = util::read_link_at(root_.get(), path);
@@ -307,25 +309,42 @@ std::vector<oci::LayerEntry> LocalTree::entries(const std::string& path) const {
   return entries;
 }
 
-void LocalTree::prefetch(const std::string& path,
-                         const std::function<bool(const std::string& directory)>& skip) const {
+LocalTree::Level LocalTree::next_level(const Level& level, const std::function<bool(const std::string& directory)>& skip,
+                                       const std::stop_token& stop) const {
+  std::vector<Level> below(level.size());
+  util::parallel_for(level.size(), 0, [&](std::size_t i) {
+    if (stop.stop_requested()) throw util::Cancelled();
+    for_each_visible(level[i], true, [&](const Child& child) {
+      if (child.look.type() != FileType::directory) return;
+      std::string name = join(level[i], child.name);
+      if (!skip(name)) below[i].push_back(std::move(name));
+    });
+  });
+  Level next;
+  for (Level& names : below) std::ranges::move(names, std::back_inserter(next));
+  return next;
+}
+
+std::jthread LocalTree::prefetch(const std::string& path, std::function<bool(const std::string& directory)> skip) const {
+  constexpr std::size_t kWorthAThread = 16;
   {
     std::lock_guard lock(mutex_);
-    if (!prefetched_.insert(path).second) return;
+    if (!prefetched_.insert(path).second) return {};
   }
-  // Level by level: what is in the directories of one is found at the same time.
-  std::vector<std::string> level = {path};
-  while (!level.empty()) {
-    std::vector<std::vector<std::string>> below(level.size());
-    util::parallel_for(level.size(), 0, [&](std::size_t i) {
-      for_each_visible(level[i], true, [&](const Child& child) {
-        if ((*child.stat)->type != FileType::directory) return;
-        std::string name = join(level[i], child.name);
-        if (!skip(name)) below[i].push_back(std::move(name));
-      });
-    });
-    level.clear();
-    for (std::vector<std::string>& names : below) std::ranges::move(names, std::back_inserter(level));
+  Level level = {path};
+  while (!level.empty() && level.size() < kWorthAThread) level = next_level(level, skip);
+  if (level.empty()) return {};
+  const auto rest = [this, level, skip](const std::stop_token& stop) mutable {
+    try {
+      while (!level.empty()) level = next_level(level, skip, stop);
+    } catch (const std::exception&) {
+      // Whoever walks comes to the same place.
+    }
+  };
+  try {
+    return std::jthread(rest);
+  } catch (const std::system_error&) {
+    return {};
   }
 }
 
@@ -357,7 +376,7 @@ std::optional<util::Digest> LocalTree::known_digest(const std::string& path) con
     std::lock_guard lock(parent.mutex);
     const Child* child = find_child(parent, name);
     if (child != nullptr && child->digest) return child->digest;
-    if (child != nullptr && child->stat) found = *child->stat;
+    if (child != nullptr && child->look.taken()) found = child->look.stat();
   }
   if (!found) found = stat(path);
   if (!found || found->type != FileType::regular || !visible(path, found->type)) return std::nullopt;

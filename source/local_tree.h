@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -15,6 +16,7 @@
 
 #include "cache/stat_cache.h"
 #include "cache/tree.h"
+#include "source/seen_stat.h"
 #include "util/fd.h"
 #include "util/fs.h"
 #include "util/pattern.h"
@@ -37,8 +39,7 @@ class LocalTree final : public cache::Tree {
   std::vector<std::string> list(const std::string& path) const override;
   std::vector<oci::LayerEntry> entries(const std::string& path) const override;
   /// Looks at everything below on all cores.
-  void prefetch(const std::string& path,
-                const std::function<bool(const std::string& directory)>& skip) const override;
+  std::jthread prefetch(const std::string& path, std::function<bool(const std::string& directory)> skip) const override;
   std::unique_ptr<util::Reader> open(const std::string& path) const override;
   util::Digest content_digest(const std::string& path, const std::stop_token& stop = {}) const override;
   std::optional<util::Digest> known_digest(const std::string& path) const override;
@@ -54,12 +55,12 @@ class LocalTree final : public cache::Tree {
   /// What is known of one name in a directory; members are filled when they are needed.
   struct Child {
     std::string name;
-    std::optional<Stat> stat;  ///< of what is there, hidden or not
+    SeenStat look;
     util::Sparse<std::string> link_target;
     std::optional<util::FileType> type;  ///< as the directory says
     std::optional<bool> visible;
-    util::Digest digest;
     bool trusted = false;  ///< as long as the stat is the same, the content has this digest
+    util::Digest digest;
   };
   struct Directory {
     // A bare mutex: it guards what it stands beside. Nobody who holds one takes another.
@@ -72,6 +73,11 @@ class LocalTree final : public cache::Tree {
   static Child* find_child(Directory& directory, const std::string& name);
   static Child& make_child(Directory& directory, const std::string& name);
   void make_listed(Directory& directory, const std::string& path, bool with_stats) const;
+
+  /// Paths of directories, all of one depth; what is in them is found at the same time.
+  using Level = std::vector<std::string>;
+  Level next_level(const Level& level, const std::function<bool(const std::string& directory)>& skip,
+                   const std::stop_token& stop = {}) const;
 
   Stat stat(const std::string& path) const;
   bool visible(const std::string& path, util::FileType type) const;
