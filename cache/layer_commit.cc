@@ -181,9 +181,9 @@ bool digests_known(const Entries& entries) {
 }
 
 void make_forms(Entries& entries, const ContentOpener& open, const CommitOptions& options, ContentStore& content,
-                const std::filesystem::path& temporary, const DirectoryForm& form, std::stop_token stop,
-                NewLayer& made) {
-  if (options.pack) made.blob.emplace(content, *options.pack);
+                const std::filesystem::path& temporary, const DirectoryForm& form, BlobMirror* mirror,
+                std::stop_token stop, NewLayer& made) {
+  if (options.pack) made.blob.emplace(content, *options.pack, mirror);
   bool copy = options.directory && options.take_directory.empty();
   if (copy) {
     made.temporary.emplace(temporary, "layer-");
@@ -224,7 +224,7 @@ LayerId LayerStore::commit(std::vector<oci::LayerEntry> entries, const ContentOp
     if (contains(known)) return known;
   }
   NewLayer made;
-  make_forms(entries, contents, options, state_->content, state_->temporary, state_->form, stop, made);
+  make_forms(entries, contents, options, state_->content, state_->temporary, state_->form, options.mirror, stop, made);
   complete_hard_links(entries);
   LayerId id;
   std::optional<util::AtomicFile> listing;
@@ -246,7 +246,7 @@ LayerId LayerStore::commit(std::vector<oci::LayerEntry> entries, const ContentOp
         row.created = lost->created;
         entries = *before;
         listing.emplace(state_->draft_listing(entries));
-        make_forms(entries, contents, options, state_->content, state_->temporary, state_->form, stop, made);
+        make_forms(entries, contents, options, state_->content, state_->temporary, state_->form, nullptr, stop, made);
       }
     }
   }

@@ -87,10 +87,11 @@ util::Digest CheckedReader::finish(const util::Digest& digest) {
   return digest;
 }
 
-BlobPacker::BlobPacker(ContentStore& content, const PackOptions& options)
+BlobPacker::BlobPacker(ContentStore& content, const PackOptions& options, BlobMirror* mirror)
     : options_(options),
+      mirror_(mirror),
       blob_(content.create()),
-      compressor_(util::make_compressor(options.compression, options.level, blob_)),
+      compressor_(util::make_compressor(options.compression, options.level, to_)),
       tar_hash_(*compressor_) {}
 
 BlobRow BlobPacker::commit(const LayerId& id) {
@@ -103,6 +104,7 @@ BlobRow BlobPacker::commit(const LayerId& id) {
   row.variant = pack_variant(options_);
   row.diff_id = tar_hash_.digest();
   BlobInfo info = blob_.commit();
+  if (mirror_ != nullptr) mirror_->complete(info);
   row.digest = info.digest;
   row.size = info.size;
   packed.add();
@@ -188,22 +190,31 @@ BlobRow LayerStore::State::pack(const LayerRow& row, const PackOptions& options,
   }
 }
 
+std::optional<LayerBlob> LayerStore::State::find_blob(const LayerRow& row, const PackOptions& options) {
+  if (row.remote) {
+    const bool as_pulled = !options.force || oci::layer_compression(row.remote->media_type) == options.compression;
+    if (as_pulled) return LayerBlob{oci_descriptor(*row.remote), row.id, !content.contains(row.remote->digest), row.remote_origin};
+  }
+  if (const std::optional<BlobRow> known = find_blob_row(row.id, options)) return local_layer_blob(*known);
+  return std::nullopt;
+}
+
+std::optional<LayerBlob> LayerStore::packed(const LayerId& id, const PackOptions& options) {
+  const std::optional<LayerRow> row = state_->records.find_layer(id);
+  std::optional<LayerBlob> blob = row ? state_->find_blob(*row, options) : std::nullopt;
+  return blob && !blob->remote ? blob : std::nullopt;
+}
+
 LayerBlob LayerStore::blob(const LayerId& id, const PackOptions& options, bool fetch, util::ProgressTask* task,
                            std::stop_token stop) {
-  LayerRow row = state_->row(id);
-  if (row.remote) {
-    bool as_pulled = !options.force || oci::layer_compression(row.remote->media_type) == options.compression;
-    if (as_pulled) {
-      LayerBlob pulled{oci_descriptor(*row.remote), id, !state_->content.contains(row.remote->digest),
-                       row.remote_origin};
-      if (pulled.remote && fetch) {
-        state_->fetch(row, task, stop);
-        pulled.remote = false;
-      }
-      return pulled;
+  const LayerRow row = state_->row(id);
+  if (std::optional<LayerBlob> known = state_->find_blob(row, options)) {
+    if (known->remote && fetch) {
+      state_->fetch(row, task, stop);
+      known->remote = false;
     }
+    return *std::move(known);
   }
-  if (std::optional<BlobRow> known = state_->find_blob_row(id, options)) return local_layer_blob(*known);
   auto held = state_->lock(id, stop);
   if (std::optional<BlobRow> known = state_->find_blob_row(id, options)) return local_layer_blob(*known);
   BlobRow made = state_->pack(state_->row(id), options, task, stop);

@@ -40,6 +40,22 @@ struct LayerBlob {
 /// layer is not packed in the same pass.
 using ContentOpener = std::function<std::unique_ptr<util::Reader>(const oci::LayerEntry& entry)>;
 
+/// Takes the bytes of a packed layer while they are made. Whoever destroys it before `complete` came has no use for what it took.
+class BlobMirror : public util::Writer {
+ public:
+  /// All were written: they are that blob, which is in the content store.
+  virtual void complete(const BlobInfo& blob) = 0;
+};
+
+/// Wants the layers of an image in their packed form, from the bottom, as early as they are there.
+class LayerFollower {
+ public:
+  virtual ~LayerFollower() = default;
+  /// The layer that stands on the chain `below` is going to be packed. What shall have its bytes as they are made: one at a
+  /// time; null when they are not wanted. Its `write` and `complete` do not throw. Throws util::Cancelled.
+  virtual std::unique_ptr<BlobMirror> follow(std::span<const LayerId> below, const std::stop_token& stop) = 0;
+};
+
 struct CommitOptions {
   /// Early cutoff: if a layer with the same id is known, keep that one (its times, its blobs). Off for --no-cache: then
   /// the new one takes over the id.
@@ -51,6 +67,8 @@ struct CommitOptions {
   /// A ready directory in overlay form on the store's file system (what a RUN wrote) that may be moved into the
   /// store instead of being copied. Contents come from there too when `ContentOpener` is null.
   std::filesystem::path take_directory;
+  /// Has the bytes of the packed form, too; null = nobody.
+  BlobMirror* mirror = nullptr;
 };
 
 /// Layers in their forms (remote descriptor, blob, directory) made from one another on demand, each at most once, by
@@ -89,6 +107,8 @@ class LayerStore {
   /// if `fetch`.
   LayerBlob blob(const LayerId& id, const PackOptions& options, bool fetch, util::ProgressTask* task = nullptr,
                  std::stop_token stop = {});
+  /// The same if it need not be made, nor fetched.
+  std::optional<LayerBlob> packed(const LayerId& id, const PackOptions& options);
   /// Sorted listing with content digests. For a pulled layer this unpacks it.
   std::shared_ptr<const std::vector<oci::LayerEntry>> listing(const LayerId& id, std::stop_token stop = {});
   /// When it was made, nanoseconds; 0 = unknown.

@@ -64,6 +64,8 @@ struct LayerStore::State {
   /// The unpacked form if it is there and was made in the form that this process uses.
   std::optional<std::filesystem::path> find_directory(const LayerRow& row);
   std::optional<BlobRow> find_blob_row(const LayerId& id, const PackOptions& options);
+  /// A pulled layer as it was pulled, here or not, if that is what is wanted; else a packed form that is here.
+  std::optional<LayerBlob> find_blob(const LayerRow& row, const PackOptions& options);
   Listing find_listing(const LayerRow& row);
   /// A listing, written before the layer's id need be known: to be committed as its `listing_file`.
   util::AtomicFile draft_listing(std::span<const oci::LayerEntry> entries) const;
@@ -179,14 +181,31 @@ class CheckedReader final : public util::Reader {
 /// A tar stream that is written into the content store, compressed: tar bytes in, a blob out.
 class BlobPacker {
  public:
-  BlobPacker(ContentStore& content, const PackOptions& options);
+  /// `mirror` has all bytes of the blob, too, unless it is null.
+  BlobPacker(ContentStore& content, const PackOptions& options, BlobMirror* mirror = nullptr);
   util::HashingWriter& tar() { return tar_hash_; }
   /// Completes the stream; the blob becomes visible in the store.
   BlobRow commit(const LayerId& id);
 
  private:
+  /// The blob, and who wants it while it grows.
+  class Both final : public util::Writer {
+   public:
+    Both(util::Writer& blob, BlobMirror* mirror) : blob_(blob), mirror_(mirror) {}
+    void write(util::Bytes data) override {
+      blob_.write(data);
+      if (mirror_ != nullptr) mirror_->write(data);
+    }
+
+   private:
+    util::Writer& blob_;
+    BlobMirror* mirror_;
+  };
+
   PackOptions options_;
+  BlobMirror* mirror_;
   BlobWriter blob_;
+  Both to_{blob_, mirror_};
   std::unique_ptr<util::Writer> compressor_;
   util::HashingWriter tar_hash_;
 };

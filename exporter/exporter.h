@@ -72,6 +72,12 @@ class Exporter {
   virtual ~Exporter() = default;
   /// Cheap check before the build starts: destination writable, options consistent. Throws util::Error.
   virtual void check(const ExportRequest& request) = 0;
+  /// What writes layers while steps still run, for the `run` that is to come; null when nothing is gained. Lives as long as
+  /// the exporter.
+  virtual cache::LayerFollower* follower(const ExportRequest& request) {
+    (void)request;
+    return nullptr;
+  }
   virtual ExportReport run(const ExportRequest& request, std::stop_token stop) = 0;
 };
 

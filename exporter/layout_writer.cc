@@ -19,17 +19,12 @@
 #include "util/fs.h"
 #include "util/json.h"
 #include "util/parallel.h"
-#include "util/tar.h"
 #include "util/temp.h"
 
 namespace exporter {
 namespace {
 
 constexpr std::string_view kLayoutFile = R"({"imageLayoutVersion":"1.0.0"})";
-
-std::string blob_path(const util::Digest& digest) {
-  return fmt::format("blobs/{}/{}", digest.algorithm(), digest.hex());
-}
 
 /// One entry per name, or one without.
 void add_entries(const NamedImage& named, std::vector<oci::Descriptor>& entries) {
@@ -71,71 +66,6 @@ std::string docker_manifest(std::span<const NamedImage> images) {
   }
   return util::dump_json(entries);
 }
-
-void copy_bytes(util::Reader& from, util::Writer& to, const std::stop_token& stop) {
-  std::vector<std::byte> buffer(std::size_t{1} << 20);
-  while (std::size_t count = from.read(buffer)) {
-    if (stop.stop_requested()) throw util::Cancelled();
-    to.write(util::Bytes(buffer).first(count));
-  }
-}
-
-/// All at once, and before the first byte goes to where it cannot be taken back from.
-void verify_blobs(const Layout& layout, const cache::ContentStore& content, const std::stop_token& stop) {
-  std::vector<util::Digest> blobs;
-  for (const auto& [path, digest] : layout.blobs) blobs.push_back(digest);
-  util::for_each_parallel(
-      blobs.size(), 0, [&](std::size_t i, const std::stop_token& own_stop) { content.verify(blobs[i], own_stop); }, stop);
-}
-
-/// Archive members carry no time: the same image is the same archive.
-class ArchiveWriter {
- public:
-  explicit ArchiveWriter(util::Writer& to) : file_(dynamic_cast<OutputFile*>(&to)), tar_(to), content_(tar_) {}
-
-  void directory(const std::string& path) {
-    util::TarEntry entry;
-    entry.path = path;
-    entry.type = util::FileType::directory;
-    entry.mode = 0755;
-    tar_.add(entry);
-  }
-  void file(const std::string& path, std::uint64_t size, util::Reader& content, const std::stop_token& stop) {
-    begin_file(path, size);
-    copy_bytes(content, content_, stop);
-  }
-  void blob(const std::string& path, const cache::BlobInfo& info, const cache::ContentStore& store,
-            const std::stop_token& stop) {
-    const util::Fd known = file_ != nullptr ? store.open_known(info.digest) : util::Fd();
-    if (!known) return file(path, info.size, *store.open(info.digest), stop);
-    begin_file(path, info.size);
-    file_->append(known.get(), info.size, stop);
-    tar_.wrote(info.size);
-  }
-  void finish() { tar_.finish(); }
-
- private:
-  class Content final : public util::Writer {
-   public:
-    explicit Content(util::TarWriter& tar) : tar_(tar) {}
-    void write(util::Bytes data) override { tar_.write(data); }
-
-   private:
-    util::TarWriter& tar_;
-  };
-
-  void begin_file(const std::string& path, std::uint64_t size) {
-    util::TarEntry entry;
-    entry.path = path;
-    entry.mode = 0644;
-    entry.size = size;
-    tar_.add(entry);
-  }
-
-  OutputFile* file_;  ///< null when the archive goes somewhere else
-  util::TarWriter tar_;
-  Content content_;
-};
 
 /// Blobs first, index.json last: whoever reads the directory meanwhile sees whole images only.
 void write_blobs(const Layout& layout, const std::filesystem::path& directory, const cache::ContentStore& content,
@@ -181,15 +111,34 @@ void write_into(const Layout& layout, const std::filesystem::path& directory, co
 
 }  // namespace
 
+void add_blob(ArchiveWriter& archive, const util::Digest& digest, const cache::ContentStore& content, const std::stop_token& stop) {
+  const std::optional<cache::BlobInfo> info = content.find(digest);
+  if (!info) throw util::Error(fmt::format("export blob `{}`: it is not in the cache", digest.to_string()));
+  archive.blob(blob_path(digest), *info, content, stop);
+}
+
+std::string blob_path(const util::Digest& digest) {
+  return fmt::format("blobs/{}/{}", digest.algorithm(), digest.hex());
+}
+
+void verify_blobs(const Layout& layout, const cache::ContentStore& content, const std::stop_token& stop) {
+  std::vector<util::Digest> blobs;
+  for (const auto& [path, digest] : layout.blobs) blobs.push_back(digest);
+  util::for_each_parallel(
+      blobs.size(), 0, [&](std::size_t i, const std::stop_token& own_stop) { content.verify(blobs[i], own_stop); }, stop);
+}
+
 Layout make_layout(std::span<const NamedImage> images, bool docker) {
   Layout layout;
-  auto add = [&](const util::Digest& digest) { layout.blobs.emplace(blob_path(digest), digest); };
+  auto add = [&](const util::Digest& digest) { return layout.blobs.emplace(blob_path(digest), digest).second; };
   for (const NamedImage& named : images) {
     add(named.image.descriptor.digest);
     for (const WrittenImage::Platform& platform : named.image.platforms) {
       add(platform.manifest.digest);
       add(platform.config.digest);
-      for (const cache::LayerBlob& layer : platform.layers) add(layer.descriptor.digest);
+      for (const cache::LayerBlob& layer : platform.layers) {
+        if (add(layer.descriptor.digest)) layout.layers.push_back(layer.descriptor.digest);
+      }
     }
     add_entries(named, layout.entries);
   }
@@ -202,22 +151,30 @@ Layout make_layout(std::span<const NamedImage> images, bool docker) {
   return layout;
 }
 
-void write_layout_archive(const Layout& layout, util::Writer& to, const cache::ContentStore& content,
-                          const std::stop_token& stop) {
-  verify_blobs(layout, content, stop);
-  ArchiveWriter archive(to);
+void begin_layout_archive(ArchiveWriter& archive) {
   archive.directory("blobs");
   archive.directory("blobs/sha256");
+}
+
+void end_layout_archive(ArchiveWriter& archive, const Layout& layout, const cache::ContentStore& content,
+                        const std::stop_token& stop) {
   for (const auto& [path, digest] : layout.blobs) {
-    std::optional<cache::BlobInfo> info = content.find(digest);
-    if (!info) throw util::Error(fmt::format("export blob `{}`: it is not in the cache", digest.to_string()));
-    archive.blob(path, *info, content, stop);
+    if (std::ranges::find(layout.layers, digest) == layout.layers.end()) add_blob(archive, digest, content, stop);
   }
   for (const auto& [path, text] : layout.documents) {
     util::StringReader reader(text);
     archive.file(path, text.size(), reader, stop);
   }
   archive.finish();
+}
+
+void write_layout_archive(const Layout& layout, util::Writer& to, const cache::ContentStore& content,
+                          const std::stop_token& stop) {
+  verify_blobs(layout, content, stop);
+  ArchiveWriter archive(to);
+  begin_layout_archive(archive);
+  for (const util::Digest& layer : layout.layers) add_blob(archive, layer, content, stop);
+  end_layout_archive(archive, layout, content, stop);
 }
 
 void write_layout_directory(const Layout& layout, const std::string& destination, const cache::ContentStore& content,

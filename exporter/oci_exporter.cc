@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include <optional>
 #include <utility>
 
 #include "exporter/annotations.h"
+#include "exporter/archive_draft.h"
 #include "exporter/exporters.h"
 #include "exporter/image_report.h"
 #include "exporter/image_writer.h"
@@ -30,6 +32,13 @@ class OciExporter final : public Exporter {
     }
   }
 
+  cache::LayerFollower* follower(const ExportRequest& request) override {
+    const OutputSpec& output = request.output;
+    // Of a layer whose times are to be changed nothing is of use before.
+    if (!output.tar || request.images.size() != 1 || output.other.contains("rewrite-timestamp")) return nullptr;
+    return &draft(output);
+  }
+
   ExportReport run(const ExportRequest& request, std::stop_token stop) override {
     const OutputSpec& output = request.output;
     util::ProgressTask task(services_.progress, fmt::format("exporting to {} image format", output.type));
@@ -41,9 +50,7 @@ class OciExporter final : public Exporter {
       task.bytes(part, 0, 0);
       util::with_context("write image to " + display_destination(output.destination), [&] {
         if (output.tar) {
-          OutputFile file(output.destination);
-          write_layout_archive(layout, file, services_.cache.content(), stop);
-          file.finish();
+          draft(output).finish(layout, stop);
         } else {
           write_layout_directory(layout, output.destination, services_.cache.content(), stop);
         }
@@ -54,7 +61,13 @@ class OciExporter final : public Exporter {
   }
 
  private:
+  ArchiveDraft& draft(const OutputSpec& output) {
+    if (!draft_) draft_.emplace(output.destination, services_.cache, output.pack);
+    return *draft_;
+  }
+
   ExportServices services_;
+  std::optional<ArchiveDraft> draft_;
 };
 
 }  // namespace

@@ -14,6 +14,7 @@ namespace exporter {
 namespace {
 
 constexpr std::size_t kBuffer = std::size_t{1} << 20;
+constexpr std::size_t kLarge = std::size_t{64} << 10;  ///< goes without being copied
 
 std::optional<struct stat> find(const std::filesystem::path& path) {
   struct stat status = {};
@@ -61,6 +62,14 @@ void OutputFile::check(const std::string& destination) {
   if (!status || S_ISREG(status->st_mode)) check_directory(follow_links(destination).parent_path());
 }
 
+bool OutputFile::is_new_file(const std::string& destination) {
+  if (destination == "-") return false;
+  const std::optional<struct stat> status = find(destination);
+  if (status) return S_ISREG(status->st_mode);
+  const std::optional<struct stat> directory = find(follow_links(destination).parent_path());
+  return directory && S_ISDIR(directory->st_mode);
+}
+
 OutputFile::OutputFile(const std::string& destination) {
   buffer_.reserve(kBuffer);
   if (destination == "-") {
@@ -86,8 +95,8 @@ void OutputFile::flush() {
 }
 
 void OutputFile::write(util::Bytes data) {
-  if (buffer_.size() + data.size() > kBuffer) flush();
-  if (data.size() >= kBuffer) return util::write_all(fd_, data);
+  if (buffer_.size() + data.size() > kBuffer || data.size() >= kLarge) flush();
+  if (data.size() >= kLarge) return util::write_all(fd_, data);
   buffer_.insert(buffer_.end(), data.begin(), data.end());
 }
 
@@ -110,6 +119,31 @@ void OutputFile::append(int from, std::uint64_t size, const std::stop_token& sto
     if (count == 0) throw util::Error("copy a blob: it is shorter than it was");
     write(util::Bytes(buffer).first(count));
     left -= count;
+  }
+}
+
+std::uint64_t OutputFile::size() {
+  flush();
+  const off_t position = ::lseek(fd_, 0, SEEK_CUR);
+  if (position < 0) util::throw_errno("write an archive");
+  return static_cast<std::uint64_t>(position);
+}
+
+void OutputFile::cut(std::uint64_t size) {
+  buffer_.clear();
+  if (::ftruncate(fd_, static_cast<off_t>(size)) != 0 || ::lseek(fd_, static_cast<off_t>(size), SEEK_SET) < 0) {
+    util::throw_errno("write an archive");
+  }
+}
+
+void OutputFile::write_at(std::uint64_t position, util::Bytes data) {
+  flush();
+  while (!data.empty()) {
+    const ssize_t count = ::pwrite(fd_, data.data(), data.size(), static_cast<off_t>(position));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) util::throw_errno("write an archive");
+    data = data.subspan(static_cast<std::size_t>(count));
+    position += static_cast<std::uint64_t>(count);
   }
 }
 

@@ -22,9 +22,16 @@ class OutputFile final : public util::Writer {
   void write(util::Bytes data) override;
   /// Appends the next `size` bytes of file `from`, within the kernel where it can. Throws util::Error, util::Cancelled.
   void append(int from, std::uint64_t size, const std::stop_token& stop);
+  /// Bytes written so far, and taken back to so many; of what `is_new_file` says only.
+  std::uint64_t size();
+  void cut(std::uint64_t size);
+  /// Corrects bytes written before; of the same. Throws util::Error.
+  void write_at(std::uint64_t position, util::Bytes data);
   /// Flushes, and makes the file visible.
   void finish() override;
 
+  /// Is it going to be a file that nobody sees before it is finished, in a directory that is there?
+  static bool is_new_file(const std::string& destination);
   /// Could `destination` be written? Cheap; nothing is made. Throws util::Error.
   static void check(const std::string& destination);
 

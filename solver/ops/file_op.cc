@@ -51,7 +51,7 @@ solver::Result FileOp::exec(std::span<const solver::Result> inputs, solver::OpCo
 
   const auto open = [&](const oci::LayerEntry& entry) { return plan.open(entry.path); };
   solver::Result result = below;
-  result.layers.push_back(commit_layer(services_, *vertex_, context, plan.take_changes(), open));
+  result.layers.push_back(commit_layer(services_, *vertex_, context, below.layers, plan.take_changes(), open));
   return result;
 }
 

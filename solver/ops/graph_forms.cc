@@ -45,4 +45,15 @@ std::set<util::Digest> vertices_in_result(std::span<const llb::VertexRef> roots)
   return found;
 }
 
+std::set<util::Digest> vertices_in_line(const llb::VertexRef& root) {
+  std::set<util::Digest> found;
+  for (llb::VertexRef vertex = root; vertex != nullptr;) {
+    const bool adds = std::holds_alternative<llb::FileOp>(vertex->op()) || std::holds_alternative<llb::ExecOp>(vertex->op());
+    if (!adds) break;
+    found.insert(vertex->digest());
+    vertex = vertex->inputs().empty() ? nullptr : vertex->inputs()[0];
+  }
+  return found;
+}
+
 }  // namespace ops

@@ -43,12 +43,17 @@ struct OpServices {
   DevicePolicy devices = {};
   /// Packs what later steps stand on; null = every layer is packed before its step ends.
   BackgroundPacker* packer = nullptr;
+  /// Has the layers of these vertices as they are packed; null = nobody.
+  cache::LayerFollower* follower = nullptr;
+  std::set<util::Digest> followed_vertices = {};
 };
 
 /// Vertices (by digest) whose layers an exec below `roots` mounts or copies from.
 std::set<util::Digest> vertices_needing_directories(std::span<const llb::VertexRef> roots);
 /// Vertices whose new layer is part of the chain of a root.
 std::set<util::Digest> vertices_in_result(std::span<const llb::VertexRef> roots);
+/// Vertices of which each puts its layer on top of the chain of the one below, from `root` down.
+std::set<util::Digest> vertices_in_line(const llb::VertexRef& root);
 
 /// vertex -> Op; `services` is borrowed.
 solver::OpFactory make_op_factory(OpServices& services);

@@ -22,11 +22,11 @@ std::shared_ptr<const cache::Tree> tree_of(const OpServices& services, const cac
                                            std::stop_token stop);
 
 /// Stores the layer that a vertex made, in the forms that the rest of the build needs. One that a RUN is going to stand
-/// on is packed in the background, so that the RUN need not wait. `written`: the ready directory of CommitOptions, or
-/// empty. Throws util::Error, util::Cancelled.
+/// on is packed in the background, so that the RUN need not wait. `below`: the chain on which it stands. `written`: the
+/// ready directory of CommitOptions, or empty. Throws util::Error, util::Cancelled.
 cache::LayerId commit_layer(const OpServices& services, const llb::Vertex& vertex, const solver::OpContext& context,
-                            std::vector<oci::LayerEntry> entries, const cache::ContentOpener& open,
-                            const std::filesystem::path& written = {});
+                            std::span<const cache::LayerId> below, std::vector<oci::LayerEntry> entries,
+                            const cache::ContentOpener& open, const std::filesystem::path& written = {});
 
 /// Stores what is at `path` of a tree that has no layers as a layer, so that it can be mounted: the content of a
 /// directory, or a file by its name. Equal content is stored once. Throws util::Error when it is not there.

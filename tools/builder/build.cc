@@ -261,6 +261,7 @@ ops::OpServices make_services(const BuildOptions& options, executor::ResourceLim
   services.sources.git = &machine.gits;
   if (services.pack) services.packed_vertices = ops::vertices_in_result(roots);
   services.mounted_vertices = ops::vertices_needing_directories(roots);
+  if (roots.size() == 1) services.followed_vertices = ops::vertices_in_line(roots[0]);
   if (const auto found = request.build_args.find("BUILDKIT_CACHE_MOUNT_NS"); found != request.build_args.end()) {
     services.cache_mount_namespace = found->second;
   }
@@ -306,6 +307,9 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
   std::vector<exporter::OutputSpec> specs;
   for (const Output& output : outputs) specs.push_back(output.request.output);
   ops::OpServices services = make_services(options, std::move(limits), machine, roots, specs, request);
+  for (const Output& output : outputs) {
+    if (services.follower == nullptr) services.follower = output.exporter->follower(output.request);
+  }
   std::optional<ops::BackgroundPacker> packer;
   if (services.pack) services.packer = &packer.emplace(machine.cache.layers(), *services.pack);
   const auto reports = cache::retry_after_damage([&] {

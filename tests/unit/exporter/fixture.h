@@ -47,7 +47,8 @@ struct ExportFixture {
   exporter::ExportServices services{cache, registry, progress};
 
   /// A layer of these entries; regular files have the content given here.
-  cache::LayerId layer(std::vector<oci::LayerEntry> entries, const std::map<std::string, std::string>& contents = {}) {
+  cache::LayerId layer(std::vector<oci::LayerEntry> entries, const std::map<std::string, std::string>& contents = {},
+                       cache::BlobMirror* mirror = nullptr) {
     for (oci::LayerEntry& entry : entries) {
       std::string name = entry.hard_link.empty() ? entry.path : *entry.hard_link;
       if (auto content = contents.find(name); content != contents.end()) entry.size = content->second.size();
@@ -58,6 +59,7 @@ struct ExportFixture {
     cache::CommitOptions options;
     options.pack = cache::PackOptions{};
     options.directory = false;
+    options.mirror = mirror;
     return cache.layers().commit(std::move(entries), open, options);
   }
 

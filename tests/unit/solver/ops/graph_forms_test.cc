@@ -34,6 +34,19 @@ TEST_CASE("in the result are the vertices whose layers end up in it") {
         std::set{merged->digest(), copied->digest(), linked->digest(), base->digest()});
 }
 
+TEST_CASE("in line are the vertices that stand on one another, down to what is no plain step") {
+  const auto base = image("base");
+  const auto first = copy("/a", {base, image("other")});
+  const auto second = run("make", {first});
+  CHECK(ops::vertices_in_line(second) == std::set{second->digest(), first->digest()});
+  const auto scratch = copy("/b", {nullptr, base});
+  CHECK(ops::vertices_in_line(scratch) == std::set{scratch->digest()});
+  const auto merged = llb::make_vertex(llb::MergeOp{}, {first, scratch}, {});
+  CHECK(ops::vertices_in_line(copy("/c", {merged})).size() == 1);
+  CHECK(ops::vertices_in_line(merged).empty());
+  CHECK(ops::vertices_in_line(nullptr).empty());
+}
+
 TEST_CASE("directories are needed by what a RUN runs on or mounts, and by what is copied from") {
   const auto base = image("base"), builder = image("builder"), tools = image("tools");
   const auto prepared = copy("/src", {builder, tools});
