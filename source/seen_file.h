@@ -31,7 +31,8 @@ class SeenFile {
   SeenFile(util::Fd fd, std::string path, const util::FileStat& stat)
       : fd_(std::move(fd)), reader_(fd_.get()), path_(std::move(path)), stat_(stat) {}
   std::size_t read(std::span<std::byte> buffer) {
-    const std::size_t count = reader_.read(buffer.first(std::min<std::uint64_t>(buffer.size(), stat_.size - done_)));
+    const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), stat_.size - done_);
+    const std::size_t count = wanted == 0 ? 0 : reader_.read(buffer.first(wanted));
     done_ += count;
     return count;
   }
