@@ -70,6 +70,7 @@ class Scenario:
 
     def sample(self, subject):
         """One measured run."""
+        self.bench.alone(subject)
         self.prepare(subject)
         self.settle()
         if subject is None:
@@ -216,6 +217,7 @@ class Runs(Scenario):
         self.one = self.dockerfile('FROM scratch\nCOPY root/ /\nRUN echo 0 > /out0\n', os.path.join(self.path, 'one'))
 
     def sample(self, subject):
+        self.bench.alone(subject)
         steps = self.bench.sizes.runs
         if subject is None:
             each = 'unshare --mount --pid --fork --ipc --uts --net true; '

@@ -1,6 +1,7 @@
 """The programs that are compared: builder, a Docker engine with BuildKit, buildah. Each knows how to build, pull and forget."""
 import os
 import shutil
+import signal
 import subprocess
 
 
@@ -55,7 +56,20 @@ class Docker(Buildx):
         for daemon in ('dockerd', 'containerd'):
             with open(f'{reference}/{daemon}.pid') as file:
                 self.daemons.append(int(file.read()))
+        self.resume()
         subprocess.run(['docker', 'version'], env=self.env, check=True, stdout=subprocess.DEVNULL)
+
+    def pause(self):
+        """Not a running daemon's work is to be measured with others'. Who finds it stopped: kill -CONT, or `resume`."""
+        for daemon in self.daemons:
+            os.kill(daemon, signal.SIGSTOP)
+
+    def resume(self):
+        for daemon in self.daemons:
+            os.kill(daemon, signal.SIGCONT)
+
+    def close(self):
+        self.resume()
 
     def forget(self):
         subprocess.run(['docker', 'builder', 'prune', '-af'], env=self.env, check=True, stdout=subprocess.DEVNULL)
