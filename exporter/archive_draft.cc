@@ -91,7 +91,7 @@ void ArchiveDraft::append(const util::Digest& blob, const std::stop_token& stop)
 
 std::unique_ptr<cache::BlobMirror> ArchiveDraft::follow(std::span<const cache::LayerId> below, const std::stop_token& stop) {
   const std::lock_guard lock(mutex_);
-  if (mirrored_ || !OutputFile::is_new_file(destination_)) return nullptr;
+  if (mirrored_ || !OutputFile::is_hidden(destination_)) return nullptr;
   try {
     const std::optional<std::vector<util::Digest>> blobs = packed(below);
     if (!blobs) return nullptr;

@@ -62,12 +62,11 @@ void OutputFile::check(const std::string& destination) {
   if (!status || S_ISREG(status->st_mode)) check_directory(follow_links(destination).parent_path());
 }
 
-bool OutputFile::is_new_file(const std::string& destination) {
+bool OutputFile::is_hidden(const std::string& destination) {
   if (destination == "-") return false;
   const std::optional<struct stat> status = find(destination);
-  if (status) return S_ISREG(status->st_mode);
-  const std::optional<struct stat> directory = find(follow_links(destination).parent_path());
-  return directory && S_ISDIR(directory->st_mode);
+  if (status && !S_ISREG(status->st_mode)) return false;
+  return util::AtomicFile::is_nameless(follow_links(destination));
 }
 
 OutputFile::OutputFile(const std::string& destination) {

@@ -22,7 +22,7 @@ class OutputFile final : public util::Writer {
   void write(util::Bytes data) override;
   /// Appends the next `size` bytes of file `from`, within the kernel where it can. Throws util::Error, util::Cancelled.
   void append(int from, std::uint64_t size, const std::stop_token& stop);
-  /// Bytes written so far, and taken back to so many; of what `is_new_file` says only.
+  /// Bytes written so far, and taken back to so many; of what `is_hidden` says only.
   std::uint64_t size();
   void cut(std::uint64_t size);
   /// Corrects bytes written before; of the same. Throws util::Error.
@@ -30,8 +30,8 @@ class OutputFile final : public util::Writer {
   /// Flushes, and makes the file visible.
   void finish() override;
 
-  /// Is it going to be a file that nobody sees before it is finished, in a directory that is there?
-  static bool is_new_file(const std::string& destination);
+  /// Is it going to be a file of which nothing is to be seen before it is finished, not even in a context that the directory is in?
+  static bool is_hidden(const std::string& destination);
   /// Could `destination` be written? Cheap; nothing is made. Throws util::Error.
   static void check(const std::string& destination);
 

@@ -64,13 +64,20 @@ std::filesystem::path TempDir::release() noexcept {
   return path;
 }
 
+/// Of a file without a name nothing is left, however the process ends. Not every file system has them (NFS has not).
+Fd AtomicFile::open_nameless(const std::filesystem::path& path, mode_t mode) {
+  if (::access("/proc/self/fd", X_OK) != 0) return {};
+  const std::filesystem::path directory = path.parent_path();
+  return Fd(::open(directory.empty() ? "." : directory.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, mode));
+}
+
+bool AtomicFile::is_nameless(const std::filesystem::path& path) {
+  return static_cast<bool>(open_nameless(path, 0600));
+}
+
 AtomicFile::AtomicFile(std::filesystem::path path, mode_t mode) : path_(std::move(path)) {
-  // Of a file without a name nothing is left, however the process ends. Not every file system has them (NFS has not).
-  if (::access("/proc/self/fd", X_OK) == 0) {
-    const std::filesystem::path directory = path_.parent_path();
-    fd_ = Fd(::open(directory.empty() ? "." : directory.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, mode));
-    if (fd_) return;
-  }
+  fd_ = open_nameless(path_, mode);
+  if (fd_) return;
   // Opened by hand rather than by mkstemp, so that the mode obeys the umask as for any other new file.
   at_new_name([&](const char* name) {
     fd_ = Fd(::open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode));

@@ -30,6 +30,8 @@ class [[nodiscard]] AtomicFile {
  public:
   /// Creates the temporary file in the directory of `path`. Throws SystemError.
   explicit AtomicFile(std::filesystem::path path, mode_t mode = 0644);
+  /// Whether one for `path` would have no name until it is committed.
+  static bool is_nameless(const std::filesystem::path& path);
   AtomicFile(AtomicFile&&) noexcept;
   ~AtomicFile();  ///< removes the temporary unless committed
   int fd() const noexcept { return fd_.get(); }
@@ -39,6 +41,7 @@ class [[nodiscard]] AtomicFile {
   void commit_as(const std::filesystem::path& path, bool durable = false);
 
  private:
+  static Fd open_nameless(const std::filesystem::path& path, mode_t mode);
   /// Sets `temporary_` to an unused name for which `make` succeeds; false and errno say that it does not.
   void at_new_name(const std::function<bool(const char* name)>& make);
 
