@@ -18,30 +18,23 @@ constexpr std::uint64_t kLarge = std::uint64_t{128} << 10;
 }  // namespace
 
 /// The file that is being taken.
-class ContentFeed::Current final : public util::Reader {
+class ContentFeed::Current final : public util::BlockReader {
  public:
   Current(ContentFeed& feed, util::HashingWriter& archive) : feed_(feed), archive_(archive) {}
   void start() {
     ended_ = false;
     hash_ = util::Sha256();
   }
+  util::Bytes next_block() override {
+    const util::Bytes bytes = advance(kBlockSize);
+    if (shared_) archive_.share(hash_, bytes);
+    return bytes;
+  }
   std::size_t read(std::span<std::byte> buffer) override {
-    while (!ended_) {
-      if (feed_.piece_ == feed_.block_.pieces.size() && !feed_.take_block()) break;
-      Piece& piece = feed_.block_.pieces[feed_.piece_];
-      const std::size_t count = std::min(buffer.size(), piece.size);
-      std::copy_n(feed_.block_.bytes.begin() + static_cast<std::ptrdiff_t>(feed_.position_), count, buffer.begin());
-      feed_.position_ += count;
-      piece.size -= count;
-      if (!piece.hashed) archive_.share(hash_, buffer.first(count));
-      if (piece.size == 0) {
-        ended_ = piece.last;
-        last_ = ended_ ? std::move(piece) : Piece();
-        ++feed_.piece_;
-      }
-      if (count > 0) return count;
-    }
-    return 0;
+    const util::Bytes bytes = advance(buffer.size());
+    std::ranges::copy(bytes, buffer.begin());
+    if (shared_) archive_.share(hash_, buffer.first(bytes.size()));
+    return bytes.size();
   }
   util::Digest digest() {
     if (last_.hashed) return last_.digest;
@@ -50,11 +43,33 @@ class ContentFeed::Current final : public util::Reader {
   }
 
  private:
+  /// At most so many of the next bytes, none at the end of the file.
+  util::Bytes advance(std::size_t most) {
+    while (!ended_) {
+      if (feed_.piece_ == feed_.block_.pieces.size() && !feed_.take_block()) break;
+      Piece& piece = feed_.block_.pieces[feed_.piece_];
+      const std::size_t count = std::min(most, piece.size);
+      const util::Bytes bytes = util::Bytes(feed_.block_.bytes).subspan(feed_.position_, count);
+      feed_.position_ += count;
+      piece.size -= count;
+      shared_ = !piece.hashed && count > 0;
+      if (piece.size == 0) {
+        ended_ = piece.last;
+        last_ = ended_ ? std::move(piece) : Piece();
+        ++feed_.piece_;
+      }
+      if (count > 0) return bytes;
+    }
+    shared_ = false;
+    return {};
+  }
+
   ContentFeed& feed_;
   util::HashingWriter& archive_;
   util::Sha256 hash_;
   Piece last_;
   bool ended_ = true;
+  bool shared_ = false;  ///< what `advance` gave is to be hashed together with the archive
 };
 
 ContentFeed::ContentFeed(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open,
@@ -70,7 +85,7 @@ ContentFeed::~ContentFeed() {
   emptied_.notify_all();
 }
 
-util::Reader& ContentFeed::next() {
+util::BlockReader& ContentFeed::next() {
   current_->start();
   return *current_;
 }

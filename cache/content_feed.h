@@ -29,7 +29,7 @@ class ContentFeed {
               std::stop_token stop);
   ~ContentFeed();
   /// The bytes of the next file. Read it to its end, then ask for `digest`. Rethrows what opening or reading threw.
-  util::Reader& next();
+  util::BlockReader& next();
   /// The digest of that file. Throws util::Error when it is not what the entry says.
   util::Digest digest();
 

@@ -147,7 +147,7 @@ void write_tar(Entries& entries, const ContentOpener& open, util::HashingWriter&
       continue;
     }
     if (feed) {
-      tar.add(entry, &feed->next());
+      tar.add(entry, feed->next());
       entry.content = feed->digest();
       continue;
     }

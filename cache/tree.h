@@ -29,7 +29,7 @@ class Tree {
   virtual std::vector<oci::LayerEntry> entries(const std::string& path) const;
   /// A hint: everything below a directory is going to be looked at, but for the directories that `skip` says. Where that is
   /// much it goes on in the thread that is returned; what fails there will fail for whoever looks.
-  virtual std::jthread prefetch(const std::string& path, std::function<bool(const std::string& directory)> skip) const {
+  [[nodiscard]] virtual std::jthread prefetch(const std::string& path, std::function<bool(const std::string& directory)> skip) const {
     (void)path;
     (void)skip;
     return {};

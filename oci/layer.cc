@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "util/check.h"
 #include "util/error.h"
 
 namespace oci {
@@ -131,15 +132,15 @@ struct LayerWriter::State {
     tar.add(marker);
   }
 
-  void copy_content(const LayerEntry& entry, util::Reader& content) {
-    buffer.resize(kCopyBuffer);
+  void add_member(const LayerEntry& entry);
+  /// `next()` gives the next bytes, none at the end.
+  template <typename F>
+  void write_content(const LayerEntry& entry, const F& next) {
     std::uint64_t done = 0;
-    for (;;) {
-      std::size_t count = content.read(buffer);
-      if (count == 0) break;
-      done += count;
+    for (util::Bytes part = next(); !part.empty(); part = next()) {
+      done += part.size();
       if (done > entry.size) break;
-      tar.write(util::Bytes(buffer).first(count));
+      tar.write(part);
     }
     if (done != entry.size) {
       throw util::Error(fmt::format("write `{}` to a layer: it has {} than the {} bytes it had before", entry.path,
@@ -154,9 +155,25 @@ LayerWriter::LayerWriter(util::Writer& to) : state_(std::make_unique<State>(to))
 LayerWriter::~LayerWriter() = default;
 
 void LayerWriter::add(const LayerEntry& entry, util::Reader* content) {
+  state_->add_member(entry);
+  if (!entry.is_file() || !entry.hard_link.empty()) return;
+  if (content == nullptr && entry.size != 0) throw util::Error(fmt::format("write `{}` to a layer: no content", entry.path));
+  if (content == nullptr) return;
+  std::vector<std::byte>& buffer = state_->buffer;
+  buffer.resize(kCopyBuffer);
+  state_->write_content(entry, [&] { return util::Bytes(buffer).first(content->read(buffer)); });
+}
+
+void LayerWriter::add(const LayerEntry& entry, util::BlockReader& content) {
+  CHECK(entry.is_file() && entry.hard_link.empty());
+  state_->add_member(entry);
+  state_->write_content(entry, [&] { return content.next_block(); });
+}
+
+void LayerWriter::State::add_member(const LayerEntry& entry) {
   std::string_view name = base_name(entry.path);
   if (entry.kind == LayerEntry::Kind::whiteout) {
-    return state_->add_marker(std::string(directory_of(entry.path)).append(kWhiteout).append(name));
+    return add_marker(std::string(directory_of(entry.path)).append(kWhiteout).append(name));
   }
   if (name.starts_with(kWhiteout)) {
     throw util::Error(
@@ -180,14 +197,8 @@ void LayerWriter::add(const LayerEntry& entry, util::Reader* content) {
     member.hard_link = true;
     member.link_target = entry.hard_link;
   }
-  state_->tar.add(member);
-  if (entry.kind == LayerEntry::Kind::opaque) {
-    state_->add_marker(entry.path + "/" + std::string(kOpaque));
-  } else if (entry.is_file() && entry.hard_link.empty()) {
-    if (content == nullptr && entry.size != 0)
-      throw util::Error(fmt::format("write `{}` to a layer: no content", entry.path));
-    if (content != nullptr) state_->copy_content(entry, *content);
-  }
+  tar.add(member);
+  if (entry.kind == LayerEntry::Kind::opaque) add_marker(entry.path + "/" + std::string(kOpaque));
 }
 
 void LayerWriter::finish() {

@@ -64,6 +64,8 @@ class LayerWriter {
   ~LayerWriter();
   /// For a regular file that is no hard link, `content` gives exactly `entry.size` bytes.
   void add(const LayerEntry& entry, util::Reader* content);
+  /// The same without a copy of the content on the way.
+  void add(const LayerEntry& entry, util::BlockReader& content);
   /// End of archive; does not finish the underlying writer.
   void finish();
 

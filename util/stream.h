@@ -35,6 +35,13 @@ class Writer {
   virtual void finish() {}
 };
 
+/// A source whose bytes are in memory already.
+class BlockReader : public Reader {
+ public:
+  /// The next bytes, where they are; good until the next call. None means the end. Throws Error.
+  virtual Bytes next_block() = 0;
+};
+
 /// Reads a descriptor from its current position; owning or borrowing. With a `stop` that may come, it does not wait
 /// longer than that for a pipe or terminal that gives nothing (throws Cancelled); the descriptor may be non-blocking.
 class FdReader final : public Reader {
