@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMegabyte = 1000 * 1000;
 constexpr std::uint64_t kGigabyte = 1000 * kMegabyte;
+constexpr std::int64_t kMinute = std::int64_t{60} * 1'000'000'000;
 constexpr std::int64_t kHour = 3600LL * 1000 * 1000 * 1000;
 
 constexpr const char* kSettingHint =
@@ -113,8 +114,9 @@ bool gc_is_due(const fs::path& root, const GcLimits& limits, std::int64_t now) {
     return false;
   }
   const std::int64_t last = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-  // A clock that was set back must not put it off for years.
-  const std::int64_t age = now >= last ? now - last : 24 * kHour;
+  // A clock that was set back must not put it off for years. Who has just written it may have done so after `now`.
+  const bool set_back = last - now > kMinute;
+  const std::int64_t age = set_back ? 24 * kHour : now - last;
   if (age < kHour) return false;
   return age >= 24 * kHour || free_space_of(root) < limits.min_free_space;
 }

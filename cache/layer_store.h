@@ -26,6 +26,7 @@ struct PackOptions {
   util::Compression compression = util::Compression::gzip;
   std::optional<int> level = {};
   bool force = false;  ///< convert pulled and already packed layers too
+  bool operator==(const PackOptions&) const = default;
 };
 
 /// A layer packed as a blob that is in the content store (or still remote).

@@ -99,16 +99,15 @@ bool StatCache::put(const std::string& path, const util::FileStat& stat, const u
   StatRecord record = make_record(stat, digest);
   record.used_day = today();
   auto fresh = state_->fresh.lock();
-  if (fresh->failed) return false;
+  if (fresh->failed) return true;
   try {
     fresh->draft.put(path, record);
     fresh->saved = false;
-    return true;
   } catch (const util::Error& error) {
     fresh->failed = true;
     util::log_warning(fmt::format("note the digests of files in the stat cache: {}", error.what()));
-    return false;
   }
+  return true;
 }
 
 void StatCache::save() noexcept {

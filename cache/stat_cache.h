@@ -22,7 +22,8 @@ class StatCache {
   StatCache(const std::filesystem::path& directory, const std::filesystem::path& tree);
   ~StatCache();
   std::optional<util::Digest> find(const std::string& path, const util::FileStat& stat) const;
-  /// `since`: when reading it began. Whether it is trusted, that is, was entered; not when the disk is full (logged, once).
+  /// `since`: when reading it began. Whether it is trusted, and entered; where the disk is full (logged, once) nothing
+  /// more is remembered.
   bool put(const std::string& path, const util::FileStat& stat, const util::Digest& digest,
            util::Nanoseconds since = util::now_nanoseconds());
   /// Writes if anything changed; failures are logged, never thrown.

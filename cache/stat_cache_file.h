@@ -65,9 +65,9 @@ class StatCacheDraft {
   explicit StatCacheDraft(std::filesystem::path file) : path_(std::move(file)) {}
 
   std::optional<StatRecord> find(std::string_view path) const;
-  /// Replaces what was put for that path; `record.path_size` is set here. Throws util::SystemError, and must not be used any more then.
+  /// Replaces what was put for that path; `record.path_size` is set here. Throws util::Error, and must not be used any more then.
   void put(std::string_view path, StatRecord record);
-  /// The file appears at its path; more can be put and committed afterwards. Throws util::SystemError.
+  /// The file appears at its path; more can be put and committed afterwards. Throws util::Error.
   void commit();
 
  private:

@@ -3,16 +3,39 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "util/check.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/parallel.h"
 
 namespace exporter {
 namespace {
 
 constexpr std::size_t kBlock = 512;
+/// Of layers that lie below one that is packed.
+constexpr std::uint64_t kMostAppended = std::uint64_t{128} << 20;
+/// What the disk has to have left for the steps of the build.
+constexpr std::uint64_t kSpare = std::uint64_t{4} << 30;
+
+bool has_space(const std::string& destination) {
+  std::error_code error;
+  const std::filesystem::path directory = std::filesystem::absolute(destination, error).parent_path();
+  const std::filesystem::space_info space = std::filesystem::space(directory, error);
+  return !error && space.available >= kSpare;
+}
+
+std::uint64_t total_size(std::span<const util::Digest> blobs, const cache::ContentStore& content) {
+  std::uint64_t total = 0;
+  for (const util::Digest& blob : blobs) {
+    if (const std::optional<cache::BlobInfo> info = content.find(blob)) total += info->size;
+  }
+  return total;
+}
 
 bool contains(const std::vector<util::Digest>& digests, const util::Digest& digest) {
   return std::ranges::find(digests, digest) != digests.end();
@@ -24,7 +47,7 @@ bool starts_with(const std::vector<util::Digest>& all, const std::vector<util::D
 
 }  // namespace
 
-/// A blob behind the layers that are written, its header left open. A failure is kept for the end: the step goes on.
+/// A blob behind the layers that are written, its header left open. A failure is not the step's.
 class ArchiveDraft::Mirror final : public cache::BlobMirror {
  public:
   Mirror(ArchiveDraft& draft, std::uint64_t start) : draft_(draft), start_(start) {}
@@ -32,17 +55,19 @@ class ArchiveDraft::Mirror final : public cache::BlobMirror {
     if (!done_) draft_.take_back(start_);
   }
   void write(util::Bytes data) override {
-    if (failed_) return;
+    if (done_) return;
     try {
+      // What the steps need goes first.
+      if (!has_space(draft_.destination_)) throw util::Error("the disk is nearly full");
       draft_.file_->write(data);
       size_ += data.size();
-    } catch (const util::Error& error) {
-      util::log_debug(fmt::format("write an archive while the build runs: {}", error.what()));
-      failed_ = true;
+    } catch (const std::exception& error) {
+      done_ = true;
+      draft_.give_up(error);
     }
   }
   void complete(const cache::BlobInfo& blob) override {
-    if (failed_ || blob.size != size_) return;
+    if (done_ || blob.size != size_) return;
     done_ = true;
     draft_.adopt(start_, blob);
   }
@@ -51,8 +76,7 @@ class ArchiveDraft::Mirror final : public cache::BlobMirror {
   ArchiveDraft& draft_;
   std::uint64_t start_;
   std::uint64_t size_ = 0;
-  bool failed_ = false;
-  bool done_ = false;
+  bool done_ = false;  ///< the file has nothing that would have to be taken back
 };
 
 ArchiveDraft::ArchiveDraft(std::string destination, cache::CacheDir& cache, cache::PackOptions pack)
@@ -66,12 +90,11 @@ void ArchiveDraft::open() {
   begin_layout_archive(archive_.emplace(*file_));
 }
 
-void ArchiveDraft::start_again() {
+void ArchiveDraft::drop() {
   written_.clear();
   archive_.reset();
   file_.reset();
   broken_ = false;
-  open();
 }
 
 std::optional<std::vector<util::Digest>> ArchiveDraft::packed(std::span<const cache::LayerId> layers) {
@@ -91,14 +114,19 @@ void ArchiveDraft::append(const util::Digest& blob, const std::stop_token& stop)
 
 std::unique_ptr<cache::BlobMirror> ArchiveDraft::follow(std::span<const cache::LayerId> below, const std::stop_token& stop) {
   const std::lock_guard lock(mutex_);
-  if (mirrored_ || !OutputFile::is_hidden(destination_)) return nullptr;
+  if (mirrored_ || given_up_ || !OutputFile::is_hidden(destination_) || !has_space(destination_)) return nullptr;
   try {
     const std::optional<std::vector<util::Digest>> blobs = packed(below);
     if (!blobs) return nullptr;
+    if (broken_ || !starts_with(*blobs, written_)) drop();
+    const std::span<const util::Digest> missing = std::span(*blobs).subspan(written_.size());
+    // The step waits for them.
+    if (total_size(missing, cache_.content()) > kMostAppended) return nullptr;
+    const auto verify = [&](std::size_t i, const std::stop_token& own_stop) { cache_.content().verify(missing[i], own_stop); };
+    util::for_each_parallel(missing.size(), 0, verify, stop);
     open();
-    if (broken_ || !starts_with(*blobs, written_)) start_again();
     broken_ = true;  // unless it comes to the end
-    for (std::size_t i = written_.size(); i != blobs->size(); ++i) append((*blobs)[i], stop);
+    for (const util::Digest& blob : missing) append(blob, stop);
     const std::uint64_t start = file_->size();
     const std::vector<std::byte> header(kBlock);
     file_->write(header);
@@ -107,11 +135,23 @@ std::unique_ptr<cache::BlobMirror> ArchiveDraft::follow(std::span<const cache::L
     return std::make_unique<Mirror>(*this, start);
   } catch (const util::Cancelled&) {
     throw;
-  } catch (const util::Error& error) {
-    // What it is will be said at the end, if it is still so.
-    util::log_debug(fmt::format("write an archive while the build runs: {}", error.what()));
+  } catch (const std::exception& error) {
+    refuse(error);
     return nullptr;
   }
+}
+
+/// What it is will be said at the end, if it is still so.
+void ArchiveDraft::refuse(const std::exception& error) {
+  util::log_debug(fmt::format("write an archive while the build runs: {}", error.what()));
+  drop();
+  given_up_ = true;
+}
+
+void ArchiveDraft::give_up(const std::exception& error) {
+  const std::lock_guard lock(mutex_);
+  mirrored_ = false;
+  refuse(error);
 }
 
 void ArchiveDraft::adopt(std::uint64_t start, const cache::BlobInfo& blob) {
@@ -125,9 +165,8 @@ void ArchiveDraft::adopt(std::uint64_t start, const cache::BlobInfo& blob) {
         file_->write(padding);
         file_->write_at(start, util::as_bytes(header));
         written_.push_back(blob.digest);
-      } catch (const util::Error& error) {
-        util::log_debug(fmt::format("write an archive while the build runs: {}", error.what()));
-        broken_ = true;
+      } catch (const std::exception& error) {
+        refuse(error);
       }
       return;
     }
@@ -149,16 +188,13 @@ void ArchiveDraft::finish(const Layout& layout, const std::stop_token& stop) {
   const std::lock_guard lock(mutex_);
   CHECK(!mirrored_);
   verify_blobs(layout, cache_.content(), stop);
+  if (broken_ || !starts_with(layout.layers, written_)) drop();
   open();
-  if (broken_ || !starts_with(layout.layers, written_)) start_again();
   broken_ = true;  // unless it comes to the end
   for (std::size_t i = written_.size(); i != layout.layers.size(); ++i) append(layout.layers[i], stop);
   end_layout_archive(*archive_, layout, cache_.content(), stop);
   file_->finish();
-  archive_.reset();
-  file_.reset();
-  written_.clear();
-  broken_ = false;
+  drop();
 }
 
 }  // namespace exporter

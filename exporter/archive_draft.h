@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -17,7 +18,7 @@
 namespace exporter {
 
 /// An image archive of which the first layers are written while the build still runs: as they are packed, and those that lie
-/// below them when one is. Only what the image turns out to have is kept: the archive is the same as one that is written at
+/// below them when one is, if they are not large and the disk has room for the steps, too. Only what the image turns out to have is kept: the archive is the same as one that is written at
 /// the end. Nothing is to be seen of it before `finish`: where that cannot be, it is not written before. Thread-safe.
 class ArchiveDraft final : public cache::LayerFollower {
  public:
@@ -35,11 +36,15 @@ class ArchiveDraft final : public cache::LayerFollower {
   /// Digests of the packed forms, each once; nullopt when one is not here.
   std::optional<std::vector<util::Digest>> packed(std::span<const cache::LayerId> layers);
   void open();
-  void start_again();
+  /// Nothing is in it any more.
+  void drop();
   void append(const util::Digest& blob, const std::stop_token& stop);
   /// A mirror's end: its blob became part of the archive, or nothing did.
   void adopt(std::uint64_t start, const cache::BlobInfo& blob);
   void take_back(std::uint64_t start) noexcept;
+  /// Gives the space back, and writes nothing more before `finish`. `refuse`: the lock is held.
+  void give_up(const std::exception& error);
+  void refuse(const std::exception& error);
 
   std::string destination_;
   cache::CacheDir& cache_;
@@ -49,7 +54,8 @@ class ArchiveDraft final : public cache::LayerFollower {
   std::optional<ArchiveWriter> archive_;
   std::vector<util::Digest> written_;  ///< layers that are in it, from the bottom, each once
   bool mirrored_ = false;
-  bool broken_ = false;  ///< what is in the file is of no use
+  bool broken_ = false;    ///< what is in the file is of no use
+  bool given_up_ = false;  ///< it failed once: not before the end any more
 };
 
 }  // namespace exporter

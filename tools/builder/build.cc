@@ -308,7 +308,8 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
   for (const Output& output : outputs) specs.push_back(output.request.output);
   ops::OpServices services = make_services(options, std::move(limits), machine, roots, specs, request);
   for (const Output& output : outputs) {
-    if (services.follower == nullptr) services.follower = output.exporter->follower(output.request);
+    const bool as_packed = services.pack && output.request.output.pack == *services.pack;
+    if (services.follower == nullptr && as_packed) services.follower = output.exporter->follower(output.request);
   }
   std::optional<ops::BackgroundPacker> packer;
   if (services.pack) services.packer = &packer.emplace(machine.cache.layers(), *services.pack);

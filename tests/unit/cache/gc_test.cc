@@ -131,6 +131,8 @@ TEST_CASE("a collection is due after a day, or after an hour on a full disk; a n
   CHECK_FALSE(cache::gc_is_due(root, no_wish, now));
   set_age(root / "gc", 25 * kHour);
   CHECK(cache::gc_is_due(root, no_wish, now));
+  set_age(root / "gc", -1'000'000);
+  CHECK_FALSE(cache::gc_is_due(root, full, now));
   // The clock was set back.
   set_age(root / "gc", -kHour);
   CHECK(cache::gc_is_due(root, no_wish, now));
