@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <exception>
 #include <filesystem>
-#include <system_error>
 #include <utility>
 
+#include "cache/prune.h"
 #include "util/check.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -23,10 +23,7 @@ constexpr std::uint64_t kMostAppended = std::uint64_t{128} << 20;
 constexpr std::uint64_t kSpare = std::uint64_t{4} << 30;
 
 bool has_space(const std::string& destination) {
-  std::error_code error;
-  const std::filesystem::path directory = std::filesystem::absolute(destination, error).parent_path();
-  const std::filesystem::space_info space = std::filesystem::space(directory, error);
-  return !error && space.available >= kSpare;
+  return cache::free_space_of(std::filesystem::absolute(destination).parent_path()) >= kSpare;
 }
 
 std::uint64_t total_size(std::span<const util::Digest> blobs, const cache::ContentStore& content) {
@@ -114,8 +111,9 @@ void ArchiveDraft::append(const util::Digest& blob, const std::stop_token& stop)
 
 std::unique_ptr<cache::BlobMirror> ArchiveDraft::follow(std::span<const cache::LayerId> below, const std::stop_token& stop) {
   const std::lock_guard lock(mutex_);
-  if (mirrored_ || given_up_ || !OutputFile::is_hidden(destination_) || !has_space(destination_)) return nullptr;
+  if (mirrored_ || given_up_ || !OutputFile::is_hidden(destination_)) return nullptr;
   try {
+    if (!has_space(destination_)) return nullptr;
     const std::optional<std::vector<util::Digest>> blobs = packed(below);
     if (!blobs) return nullptr;
     if (broken_ || !starts_with(*blobs, written_)) drop();

@@ -18,8 +18,8 @@
 namespace exporter {
 
 /// An image archive of which the first layers are written while the build still runs: as they are packed, and those that lie
-/// below them when one is, if they are not large and the disk has room for the steps, too. Only what the image turns out to have is kept: the archive is the same as one that is written at
-/// the end. Nothing is to be seen of it before `finish`: where that cannot be, it is not written before. Thread-safe.
+/// below them when one is, if they are not large and the disk has room for the steps, too. Only what the image turns out to
+/// have is kept: the archive is the same as one that is written at the end. Nothing is to be seen of it before `finish`: where that cannot be, it is not written before. Thread-safe.
 class ArchiveDraft final : public cache::LayerFollower {
  public:
   /// `pack`: the form in which the image is going to have its layers. Nothing is made yet.

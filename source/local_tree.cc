@@ -111,7 +111,7 @@ LocalTree::Stat LocalTree::stat(const std::string& path) const {
   {
     std::lock_guard lock(parent.mutex);
     const Child* child = find_child(parent, name);
-    if (child != nullptr && child->look.taken()) return child->look.stat();
+    if (child != nullptr && child->stat.taken()) return child->stat.stat();
     if (child == nullptr && parent.listed) return std::nullopt;
   }
   const Stat above = stat(parent_of(path));
@@ -128,8 +128,8 @@ LocalTree::Stat LocalTree::stat(const std::string& path) const {
   // Another thread may have looked at the same time: what was seen first counts.
   std::lock_guard lock(parent.mutex);
   Child& child = make_child(parent, name);
-  if (!child.look.taken()) child.look.take(result);
-  return child.look.stat();
+  if (!child.stat.taken()) child.stat.take(result);
+  return child.stat.stat();
 }
 
 /// Reading leaves no trace: a time of last access for each of many files would be as many inodes to be written.
@@ -151,7 +151,7 @@ util::Fd LocalTree::open_path(const std::string& path, int flags) const {
 /// Fills in the names, and if wanted the stat of each that is not hidden by its name alone.
 void LocalTree::make_listed(Directory& directory, const std::string& path, bool with_stats) const {
   std::lock_guard lock(directory.mutex);
-  auto lacks_stat = [&](const Child& child) { return !child.look.taken() && (!child.visible || *child.visible); };
+  auto lacks_stat = [&](const Child& child) { return !child.stat.taken() && (!child.visible || *child.visible); };
   if (directory.listed && !(with_stats && std::ranges::any_of(directory.children, lacks_stat))) return;
   const util::Fd fd = open_path(path, O_RDONLY | O_DIRECTORY);
   if (!directory.listed) {
@@ -177,7 +177,7 @@ void LocalTree::make_listed(Directory& directory, const std::string& path, bool 
       continue;
     }
     const Stat stat = util::find_stat_at(fd.get(), child.name);
-    child.look.take(stat);
+    child.stat.take(stat);
     ++count;
     if (!stat) continue;
     if (stat->type == FileType::symlink) child.link_target = util::read_link_at(fd.get(), child.name);
@@ -226,10 +226,10 @@ void LocalTree::for_each_visible(const std::string& path, bool with_stats, const
   {
     std::lock_guard lock(directory.mutex);
     // Where nothing is ignored nobody else need be asked.
-    const auto known = [&](const Child& child) { return child.look.taken() || (!with_stats && child.type); };
+    const auto known = [&](const Child& child) { return child.stat.taken() || (!with_stats && child.type); };
     if (!filtered_ && std::ranges::all_of(directory.children, known)) {
       for (Child& child : directory.children) {
-        if (!child.look.taken() || child.look.found()) f(child);
+        if (!child.stat.taken() || child.stat.found()) f(child);
       }
       return;
     }
@@ -238,14 +238,14 @@ void LocalTree::for_each_visible(const std::string& path, bool with_stats, const
   for (Child& child : children) {
     if (child.visible && !*child.visible) continue;
     const std::string below = join(path, child.name);
-    if (!child.look.taken() && (with_stats || !child.type)) child.look.take(stat(below));
-    if (child.look.taken() && !child.look.found()) continue;
-    if (visible(below, child.look.taken() ? child.look.type() : *child.type)) f(child);
+    if (!child.stat.taken() && (with_stats || !child.type)) child.stat.take(stat(below));
+    if (child.stat.taken() && !child.stat.found()) continue;
+    if (visible(below, child.stat.taken() ? child.stat.type() : *child.type)) f(child);
   }
 }
 
 oci::LayerEntry LocalTree::entry(const std::string& path, const Child& child) const {
-  const util::FileStat stat = child.look.stat().value();
+  const util::FileStat stat = child.stat.stat().value();
   oci::LayerEntry entry;
   entry.path = path;
   entry.type = stat.type == FileType::socket ? FileType::regular : stat.type;
@@ -276,10 +276,10 @@ std::string LocalTree::other_name(const std::string& path, const util::FileStat&
 /// What is known of a path that is there; the first target that was seen of a link is the one.
 LocalTree::Child LocalTree::child(const std::string& path) const {
   Child child;
-  child.look.take(stat(path));
+  child.stat.take(stat(path));
   if (path.empty()) return child;
   Directory& parent = directory(parent_of(path));
-  const bool is_link = child.look.type() == FileType::symlink;
+  const bool is_link = child.stat.type() == FileType::symlink;
   std::lock_guard lock(parent.mutex);
   Child& known = make_child(parent, base_of(path));
   if (is_link && known.link_target.empty()) known.link_target = util::read_link_at(root_.get(), path);
@@ -315,7 +315,7 @@ LocalTree::Level LocalTree::next_level(const Level& level, const std::function<b
   util::parallel_for(level.size(), 0, [&](std::size_t i) {
     if (stop.stop_requested()) throw util::Cancelled();
     for_each_visible(level[i], true, [&](const Child& child) {
-      if (child.look.type() != FileType::directory) return;
+      if (child.stat.type() != FileType::directory) return;
       std::string name = join(level[i], child.name);
       if (!skip(name)) below[i].push_back(std::move(name));
     });
@@ -376,7 +376,7 @@ std::optional<util::Digest> LocalTree::known_digest(const std::string& path) con
     std::lock_guard lock(parent.mutex);
     const Child* child = find_child(parent, name);
     if (child != nullptr && child->digest) return child->digest;
-    if (child != nullptr && child->look.taken()) found = child->look.stat();
+    if (child != nullptr && child->stat.taken()) found = child->stat.stat();
   }
   if (!found) found = stat(path);
   if (!found || found->type != FileType::regular || !visible(path, found->type)) return std::nullopt;

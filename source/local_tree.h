@@ -38,7 +38,7 @@ class LocalTree final : public cache::Tree {
   std::optional<oci::LayerEntry> find(const std::string& path) const override;
   std::vector<std::string> list(const std::string& path) const override;
   std::vector<oci::LayerEntry> entries(const std::string& path) const override;
-  /// Looks at everything below on all cores.
+  /// Looks at everything below on all cores; in the thread that is returned from the first level on that has many directories.
   std::jthread prefetch(const std::string& path, std::function<bool(const std::string& directory)> skip) const override;
   std::unique_ptr<util::Reader> open(const std::string& path) const override;
   util::Digest content_digest(const std::string& path, const std::stop_token& stop = {}) const override;
@@ -55,7 +55,7 @@ class LocalTree final : public cache::Tree {
   /// What is known of one name in a directory; members are filled when they are needed.
   struct Child {
     std::string name;
-    SeenStat look;
+    SeenStat stat;  ///< of what is there, hidden or not
     util::Sparse<std::string> link_target;
     std::optional<util::FileType> type;  ///< as the directory says
     std::optional<bool> visible;

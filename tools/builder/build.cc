@@ -216,6 +216,15 @@ std::vector<Output> prepare_outputs(const BuildOptions& options, const dockerfil
   return outputs;
 }
 
+/// Of the first output that has layers in the form in which they are packed, and wants them early; null when there is none.
+cache::LayerFollower* find_follower(const std::vector<Output>& outputs, const std::optional<cache::PackOptions>& pack) {
+  for (const Output& output : outputs) {
+    if (pack != output.request.output.pack) continue;
+    if (cache::LayerFollower* follower = output.exporter->follower(output.request)) return follower;
+  }
+  return nullptr;
+}
+
 /// Throws cache::Damage only if all outputs may be made again.
 std::vector<exporter::ExportReport> export_all(std::vector<Output>& outputs, const std::vector<exporter::PlatformImage>& images,
                                                const std::stop_token& stop) {
@@ -307,10 +316,7 @@ void run_build(const BuildOptions& options, const std::filesystem::path& cache_r
   std::vector<exporter::OutputSpec> specs;
   for (const Output& output : outputs) specs.push_back(output.request.output);
   ops::OpServices services = make_services(options, std::move(limits), machine, roots, specs, request);
-  for (const Output& output : outputs) {
-    const bool as_packed = services.pack && output.request.output.pack == *services.pack;
-    if (services.follower == nullptr && as_packed) services.follower = output.exporter->follower(output.request);
-  }
+  services.follower = find_follower(outputs, services.pack);
   std::optional<ops::BackgroundPacker> packer;
   if (services.pack) services.packer = &packer.emplace(machine.cache.layers(), *services.pack);
   const auto reports = cache::retry_after_damage([&] {
