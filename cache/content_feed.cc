@@ -5,14 +5,15 @@
 #include <utility>
 
 #include "cache/layer_store_state.h"
+#include "util/sha256_pair.h"
 
 namespace cache {
 namespace {
 
 constexpr std::size_t kBlockSize = std::size_t{256} << 10;
 constexpr std::size_t kBlocks = 16;
-/// Size from which on a file is hashed by who takes it: its descriptor stays open for as long, and of small files there
-/// may be many.
+constexpr std::size_t kPieces = 1024;
+/// Where hashing for the file and for the archive at once is no faster, files that are smaller are hashed here.
 constexpr std::uint64_t kLarge = std::uint64_t{128} << 10;
 
 }  // namespace
@@ -72,8 +73,7 @@ class ContentFeed::Current final : public util::BlockReader {
   bool shared_ = false;  ///< what `advance` gave is to be hashed together with the archive
 };
 
-ContentFeed::ContentFeed(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open,
-                         util::HashingWriter& archive, std::stop_token stop)
+ContentFeed::ContentFeed(CheckedEntries& entries, const ContentOpener& open, util::HashingWriter& archive, std::stop_token stop)
     : current_(std::make_unique<Current>(*this, archive)),
       thread_([this, &entries, &open, stop = std::move(stop)] { run(entries, open, stop); }) {}
 
@@ -85,7 +85,15 @@ ContentFeed::~ContentFeed() {
   emptied_.notify_all();
 }
 
-util::BlockReader& ContentFeed::next() {
+oci::LayerEntry* ContentFeed::next() {
+  if (piece_ == block_.pieces.size() && !take_block()) return nullptr;
+  Piece& piece = block_.pieces[piece_];
+  entry_ = std::move(piece.entry);
+  if (!is_content(*entry_)) ++piece_;
+  return entry_.get();
+}
+
+util::BlockReader& ContentFeed::content() {
   current_->start();
   return *current_;
 }
@@ -94,43 +102,55 @@ util::Digest ContentFeed::digest() {
   return current_->digest();
 }
 
-void ContentFeed::run(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open,
-                      const std::stop_token& stop) {
+void ContentFeed::run(CheckedEntries& entries, const ContentOpener& open, const std::stop_token& stop) {
   std::exception_ptr failure;
   Block block;
   try {
-    for (const oci::LayerEntry& entry : entries) {
-      if (!is_content(entry)) continue;
-      auto reader = std::make_unique<CheckedReader>(open(entry), entry, stop);
-      const bool hashed = entry.size < kLarge || !reader->leave_hashing();
-      const auto begin_piece = [&] {
-        block.bytes.resize(kBlockSize);
-        block.pieces.emplace_back().hashed = hashed;
-      };
-      begin_piece();
-      while (const std::size_t count = reader->read(std::span(block.bytes).subspan(block.used))) {
-        block.pieces.back().size += count;
-        block.used += count;
-        if (block.used < kBlockSize) continue;
-        if (!hand_over(block)) return;
-        begin_piece();
+    for (auto entry = std::make_unique<oci::LayerEntry>(); entries.next(*entry); entry = std::make_unique<oci::LayerEntry>()) {
+      if (block.pieces.size() >= kPieces && !hand_over(block)) return;
+      if (!is_content(*entry)) {
+        block.pieces.emplace_back().entry = std::move(entry);
+      } else if (!read(std::move(entry), open, stop, block)) {
+        return;
       }
-      if (hashed) {
-        block.pieces.back().digest = reader->finish();
-      } else {
-        block.pieces.back().reader = std::move(reader);
-      }
-      block.pieces.back().last = true;
     }
   } catch (...) {
     failure = std::current_exception();
   }
-  // The files before the one that failed, too.
+  // What is before the one that failed, too.
   if (!block.pieces.empty()) hand_over(block);
   std::lock_guard lock(mutex_);
   failure_ = failure;
   ended_ = true;
   filled_.notify_one();
+}
+
+/// False if nobody wants any more.
+bool ContentFeed::read(std::unique_ptr<oci::LayerEntry> owned, const ContentOpener& open, const std::stop_token& stop, Block& block) {
+  const oci::LayerEntry& entry = *owned;
+  auto reader = std::make_unique<CheckedReader>(open(entry), entry, stop);
+  const bool hashed = (entry.size < kLarge && !util::has_sha256_pair()) || !reader->leave_hashing();
+  const auto begin_piece = [&] {
+    block.bytes.resize(kBlockSize);
+    block.pieces.emplace_back().hashed = hashed;
+  };
+  begin_piece();
+  block.pieces.back().entry = std::move(owned);
+  while (const std::size_t count = reader->read(std::span(block.bytes).subspan(block.used))) {
+    block.pieces.back().size += count;
+    block.used += count;
+    if (block.used < kBlockSize) continue;
+    if (!hand_over(block)) return false;
+    begin_piece();
+  }
+  if (hashed) {
+    block.pieces.back().digest = reader->finish();
+  } else {
+    reader->close();
+    block.pieces.back().reader = std::move(reader);
+  }
+  block.pieces.back().last = true;
+  return true;
 }
 
 /// False if nobody wants any more.

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "cache/layer_entries.h"
 #include "cache/layer_store.h"
 #include "oci/layer.h"
 #include "util/digest.h"
@@ -19,23 +20,26 @@ namespace cache {
 
 class CheckedReader;
 
-/// Reads and hashes the regular files of a listing in order, on a thread of its own and up to four megabytes ahead of
-/// who writes them into an archive. Large files are hashed together with the archive. For one taking thread.
+/// Takes the entries of a new layer and reads and hashes their regular files in order, on a thread of its own and up to four
+/// megabytes ahead of who writes them into an archive. Where that is faster, they are hashed together with the archive. For one
+/// taking thread.
 class ContentFeed {
  public:
-  /// All are borrowed; of `entries` nothing changes but `content` of those that were taken. What is taken is written to
-  /// `archive` next. Throws std::system_error when there is no thread to be had.
-  ContentFeed(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open, util::HashingWriter& archive,
-              std::stop_token stop);
+  /// All are borrowed, and `entries` is not to be used by anybody else. What is taken is written to `archive` next. Throws
+  /// std::system_error when there is no thread to be had.
+  ContentFeed(CheckedEntries& entries, const ContentOpener& open, util::HashingWriter& archive, std::stop_token stop);
   ~ContentFeed();
-  /// The bytes of the next file. Read it to its end, then ask for `digest`. Rethrows what opening or reading threw.
-  util::BlockReader& next();
+  /// The next entry, good until the next call; null at the end. Rethrows what was thrown by what comes after the last one.
+  oci::LayerEntry* next();
+  /// If it is_content: its bytes. Read them to their end, then ask for `digest`. Rethrows what opening or reading threw.
+  util::BlockReader& content();
   /// The digest of that file. Throws util::Error when it is not what the entry says.
   util::Digest digest();
 
  private:
-  /// A part of one or of several files.
+  /// An entry, or a part of a large one.
   struct Piece {
+    std::unique_ptr<oci::LayerEntry> entry;  ///< with the first one
     std::size_t size = 0;
     bool last = false;
     bool hashed = true;                     ///< before it is taken
@@ -49,7 +53,8 @@ class ContentFeed {
   };
   class Current;
 
-  void run(const std::vector<oci::LayerEntry>& entries, const ContentOpener& open, const std::stop_token& stop);
+  void run(CheckedEntries& entries, const ContentOpener& open, const std::stop_token& stop);
+  bool read(std::unique_ptr<oci::LayerEntry> entry, const ContentOpener& open, const std::stop_token& stop, Block& block);
   bool hand_over(Block& block);
   bool take_block();
 
@@ -65,6 +70,7 @@ class ContentFeed {
   // Of the taking side.
   Block block_;
   std::size_t piece_ = 0, position_ = 0;
+  std::unique_ptr<oci::LayerEntry> entry_;
   std::unique_ptr<Current> current_;
   std::jthread thread_;
 };

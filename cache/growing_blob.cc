@@ -1,10 +1,8 @@
 #include "cache/growing_blob.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "util/error.h"
@@ -48,12 +46,10 @@ std::size_t GrowingBlob::read(std::uint64_t position, std::span<std::byte> buffe
     there = size_ - position;
   }
   buffer = buffer.first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), there)));
-  for (;;) {
-    const ssize_t count = ::pread(file_.get(), buffer.data(), buffer.size(), static_cast<off_t>(position));
-    if (count > 0) return static_cast<std::size_t>(count);
-    if (count == 0) throw util::Error("read a blob while it arrives: its file became shorter");
-    if (errno != EINTR) util::throw_errno("read a blob while it arrives");
-  }
+  const std::size_t count =
+      util::with_context("read a blob while it arrives", [&] { return util::read_at(file_.get(), position, buffer); });
+  if (count == 0) throw util::Error("read a blob while it arrives: its file became shorter");
+  return count;
 }
 
 std::size_t GrowingBlobReader::read(std::span<std::byte> buffer) {

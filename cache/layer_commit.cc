@@ -19,93 +19,52 @@
 namespace cache {
 namespace {
 
-using Entries = std::vector<oci::LayerEntry>;
-
-/// About what one entry of a listing takes.
-constexpr std::uint64_t kEncodedEntry = 100;
+/// So many entries are in memory at a time where their files are read on all cores.
+constexpr std::size_t kBatch = 4096;
 /// Bytes of content from which on reading ahead of the archive pays.
 constexpr std::uint64_t kWorthAThread = std::uint64_t{256} << 10;
 
-oci::LayerEntry* find_entry(Entries& entries, const std::string& path) {
-  auto found = std::lower_bound(
-      entries.begin(), entries.end(), path,
-      [](const oci::LayerEntry& entry, const std::string& wanted) { return oci::path_less(entry.path, wanted); });
-  return found != entries.end() && found->path == path ? &*found : nullptr;
-}
-
-/// Sorts, and refuses what cannot be a layer: a path twice, something below what is no directory, a dangling hard link.
-void normalise(Entries& entries) {
-  const auto by_path = [](const oci::LayerEntry& a, const oci::LayerEntry& b) { return oci::path_less(a.path, b.path); };
-  if (!std::ranges::is_sorted(entries, by_path)) oci::sort_entries(entries);
-  std::vector<const oci::LayerEntry*> above;
-  for (std::size_t i = 0; i != entries.size(); ++i) {
-    oci::LayerEntry& entry = entries[i];
-    // Of all attributes image layers carry file capabilities only, as those of BuildKit do.
-    if (!entry.xattrs.empty()) std::erase_if(entry.xattrs.edit(), [](const auto& xattr) { return xattr.first != "security.capability"; });
-    if (i > 0 && entries[i - 1].path == entry.path)
-      throw util::Error(fmt::format("commit a layer: `/{}` is in it twice", entry.path));
-    auto is_above = [&](const oci::LayerEntry* other) {
-      return entry.path.size() > other->path.size() && entry.path.starts_with(other->path) &&
-             entry.path[other->path.size()] == '/';
-    };
-    while (!above.empty() && !is_above(above.back())) above.pop_back();
-    if (!above.empty() && !above.back()->is_directory()) {
-      throw util::Error(fmt::format("commit a layer: `/{}` is below `/{}`, which is not a directory", entry.path,
-                                    above.back()->path));
-    }
-    above.push_back(&entry);
-  }
-  for (oci::LayerEntry& entry : entries) {
-    if (entry.hard_link.empty()) continue;
-    const oci::LayerEntry* target = find_entry(entries, entry.hard_link);
-    if (target == nullptr || !target->is_file() || !target->hard_link.empty() ||
-        !oci::path_less(target->path, entry.path)) {
-      throw util::Error(fmt::format("commit a layer: `/{}` is a hard link to `/{}`, which is no file before it",
-                                    entry.path, *entry.hard_link));
-    }
-  }
-}
-
-/// Hard links share what their file has.
-void complete_hard_links(Entries& entries) {
-  for (oci::LayerEntry& entry : entries) {
-    if (entry.hard_link.empty()) continue;
-    const oci::LayerEntry& target = *find_entry(entries, entry.hard_link);
-    entry.content = target.content;
-    entry.size = target.size;
-  }
-}
-
-std::uint64_t content_size(const Entries& entries) {
-  std::uint64_t size = 0;
-  for (const oci::LayerEntry& entry : entries) size += is_content(entry) ? entry.size : 0;
-  return size;
-}
+using Entries = std::vector<oci::LayerEntry>;
 
 /// Runs `f` for every regular file on all cores.
 template <typename F>
-void for_each_file(Entries& entries, std::stop_token stop, F&& f) {
+void for_each_file(Entries& entries, const std::stop_token& stop, F&& f) {
   std::vector<oci::LayerEntry*> files;
+  std::uint64_t size = 0;
   for (oci::LayerEntry& entry : entries) {
-    if (is_content(entry)) files.push_back(&entry);
+    if (!is_content(entry)) continue;
+    files.push_back(&entry);
+    size += entry.size;
   }
-  util::parallel_for(files.size(), content_size(entries), [&](std::size_t i) {
+  util::parallel_for(files.size(), size, [&](std::size_t i) {
     if (stop.stop_requested()) throw util::Cancelled();
     f(*files[i]);
   });
 }
 
-void hash_files(Entries& entries, const ContentOpener& open, std::stop_token stop) {
+void hash_files(Entries& entries, const ContentOpener& open, const std::stop_token& stop) {
   for_each_file(entries, stop, [&](oci::LayerEntry& entry) {
     if (!entry.content) entry.content = CheckedReader(open(entry), entry, stop).finish();
   });
 }
 
-/// Writes the directory form, hashing on the way.
-std::vector<std::string> write_directory(Entries& entries, const ContentOpener& open,
-                                         const std::filesystem::path& directory, const DirectoryForm& form,
-                                         std::stop_token stop) {
-  LayerDirectoryWriter writer(directory, form);
+/// Hands every entry to `done`, with its digest.
+template <typename F>
+void hash_all(CheckedEntries& entries, const ContentOpener& open, const std::stop_token& stop, F&& done) {
+  for (Entries some = entries.next_some(kBatch); !some.empty(); some = entries.next_some(kBatch)) {
+    hash_files(some, open, stop);
+    for (oci::LayerEntry& entry : some) done(entry);
+  }
+}
+
+/// The writer's own list is not asked for: of files it needs to know those that get other names.
+void note_file(LayerDirectoryWriter& writer, const CheckedEntries& all, const oci::LayerEntry& entry) {
+  if (all.is_target(entry.path)) writer.note(entry);
+}
+
+/// Writes a part of the directory form, hashing on the way.
+void write_files(Entries& entries, const CheckedEntries& all, const ContentOpener& open, LayerDirectoryWriter& writer,
+                 const std::stop_token& stop) {
   for (const oci::LayerEntry& entry : entries) {
     entry.is_file() ? writer.make_parents(entry.path) : writer.add(entry, nullptr);
   }
@@ -115,18 +74,40 @@ std::vector<std::string> write_directory(Entries& entries, const ContentOpener& 
     writer.complete_file(file.get(), entry);
   });
   for (const oci::LayerEntry& entry : entries) {
-    if (is_content(entry)) writer.note(entry);
+    if (is_content(entry)) note_file(writer, all, entry);
   }
   for (const oci::LayerEntry& entry : entries) {
     if (!entry.hard_link.empty()) writer.add(entry, nullptr);
   }
-  return writer.finish().implied;
 }
 
-/// Null when what is to be read is not worth a thread, or there is none to be had.
-std::unique_ptr<ContentFeed> make_feed(const Entries& entries, const ContentOpener& open, util::HashingWriter& archive,
+/// What can be said of a layer before anything of it is read.
+struct Preview {
+  std::optional<LayerId> id;  ///< if all digests are known
+  bool is_large = false;      ///< reading ahead pays
+};
+
+Preview preview(CheckedEntries& entries, bool wants_id) {
+  Preview result;
+  HardLinkCompleter hard_links(entries.targets());
+  oci::CanonicalDigest id;
+  std::uint64_t size = 0;
+  for (oci::LayerEntry entry; (wants_id || !result.is_large) && entries.next(entry);) {
+    size += is_content(entry) ? entry.size : 0;
+    result.is_large = size >= kWorthAThread;
+    wants_id = wants_id && (!is_content(entry) || entry.content);
+    if (!wants_id) continue;
+    hard_links.complete(entry);
+    id.add(entry);
+  }
+  if (wants_id) result.id = id.finish();
+  entries.rewind();
+  return result;
+}
+
+/// Null when there is no thread to be had.
+std::unique_ptr<ContentFeed> make_feed(CheckedEntries& entries, const ContentOpener& open, util::HashingWriter& archive,
                                        const std::stop_token& stop) {
-  if (content_size(entries) < kWorthAThread) return nullptr;
   try {
     return std::make_unique<ContentFeed>(entries, open, archive, stop);
   } catch (const std::system_error&) {
@@ -135,20 +116,15 @@ std::unique_ptr<ContentFeed> make_feed(const Entries& entries, const ContentOpen
 }
 
 /// Writes the tar and, with `writer`, the directory form too; every file is read once.
-void write_tar(Entries& entries, const ContentOpener& open, util::HashingWriter& to, LayerDirectoryWriter* writer,
-               std::stop_token stop) {
+void write_tar(CheckedEntries& entries, const ContentOpener& open, util::HashingWriter& to, LayerDirectoryWriter* writer,
+               const std::stop_token& stop, NewListing& listing) {
   oci::LayerWriter tar(to);
-  const std::unique_ptr<ContentFeed> feed = writer == nullptr ? make_feed(entries, open, to, stop) : nullptr;
-  for (oci::LayerEntry& entry : entries) {
+  for (oci::LayerEntry entry; entries.next(entry);) {
     if (stop.stop_requested()) throw util::Cancelled();
     if (!is_content(entry)) {
       tar.add(entry, nullptr);
       if (writer != nullptr) writer->add(entry, nullptr);
-      continue;
-    }
-    if (feed) {
-      tar.add(entry, feed->next());
-      entry.content = feed->digest();
+      listing.add(entry);
       continue;
     }
     util::Fd copy;
@@ -156,13 +132,33 @@ void write_tar(Entries& entries, const ContentOpener& open, util::HashingWriter&
       writer->make_parents(entry.path);
       copy = writer->create_file(entry);
     }
-    CheckedReader reader(open(entry), entry, stop, copy.get());
-    reader.share_with(to);
-    tar.add(entry, &reader);
-    entry.content = reader.finish();
-    if (writer == nullptr) continue;
-    writer->complete_file(copy.get(), entry);
-    writer->note(entry);
+    {
+      CheckedReader reader(open(entry), entry, stop, copy.get());
+      reader.share_with(to);
+      tar.add(entry, &reader);
+      entry.content = reader.finish();
+    }
+    if (writer != nullptr) {
+      writer->complete_file(copy.get(), entry);
+      note_file(*writer, entries, entry);
+    }
+    listing.add(entry);
+  }
+  tar.finish();
+}
+
+/// Writes the tar of what `feed` reads.
+void write_tar(ContentFeed& feed, util::HashingWriter& to, const std::stop_token& stop, NewListing& listing) {
+  oci::LayerWriter tar(to);
+  while (oci::LayerEntry* entry = feed.next()) {
+    if (stop.stop_requested()) throw util::Cancelled();
+    if (is_content(*entry)) {
+      tar.add(*entry, feed.content());
+      entry->content = feed.digest();
+    } else {
+      tar.add(*entry, nullptr);
+    }
+    listing.add(*entry);
   }
   tar.finish();
 }
@@ -175,62 +171,97 @@ struct NewLayer {
   std::optional<BlobPacker> blob;
 };
 
-bool digests_known(const Entries& entries) {
-  return std::all_of(entries.begin(), entries.end(),
-                     [](const oci::LayerEntry& entry) { return !is_content(entry) || entry.content; });
-}
+/// Where new layers are made.
+struct Workshop {
+  ContentStore& content;
+  const std::filesystem::path& temporary;
+  const DirectoryForm& form;
+};
 
-void make_forms(Entries& entries, const ContentOpener& open, const CommitOptions& options, ContentStore& content,
-                const std::filesystem::path& temporary, const DirectoryForm& form, BlobMirror* mirror,
-                std::stop_token stop, NewLayer& made) {
-  if (options.pack) made.blob.emplace(content, *options.pack, mirror);
-  bool copy = options.directory && options.take_directory.empty();
-  if (copy) {
-    made.temporary.emplace(temporary, "layer-");
-    made.directory = made_layer_root(*made.temporary);
-  } else if (options.directory) {
-    made.directory = options.take_directory;
-  }
-  if (made.blob) {
+/// All of a new layer but its place in the store.
+class LayerMaker {
+ public:
+  LayerMaker(Workshop workshop, const ContentOpener& open, const CommitOptions& options, std::stop_token stop)
+      : workshop_(workshop), open_(open), options_(options), stop_(std::move(stop)) {}
+
+  void make(CheckedEntries& entries, bool is_large, BlobMirror* mirror) {
+    listing_.emplace(workshop_.temporary / "listing", entries);
+    if (options_.pack) made_.blob.emplace(workshop_.content, *options_.pack, mirror);
+    const bool copy = options_.directory && options_.take_directory.empty();
     std::optional<LayerDirectoryWriter> writer;
-    if (copy) writer.emplace(made.directory, form);
-    write_tar(entries, open, made.blob->tar(), writer ? &*writer : nullptr, stop);
-    if (writer) made.implied = writer->finish().implied;
-  } else if (copy) {
-    made.implied = write_directory(entries, open, made.directory, form, stop);
-  } else {
-    hash_files(entries, open, stop);
+    if (copy) {
+      made_.temporary.emplace(workshop_.temporary, "layer-");
+      made_.directory = made_layer_root(*made_.temporary);
+      writer.emplace(made_.directory, workshop_.form);
+    } else if (options_.directory) {
+      made_.directory = options_.take_directory;
+    }
+    if (made_.blob) {
+      pack(entries, is_large, writer ? &*writer : nullptr);
+    } else if (writer) {
+      for (Entries some = entries.next_some(kBatch); !some.empty(); some = entries.next_some(kBatch)) {
+        write_files(some, entries, open_, *writer, stop_);
+        for (oci::LayerEntry& entry : some) listing_->add(entry);
+      }
+    } else {
+      hash_all(entries, open_, stop_, [&](oci::LayerEntry& entry) { listing_->add(entry); });
+    }
+    if (writer) made_.implied = writer->finish().implied;
+    id_ = listing_->finish();
   }
-}
+  const LayerId& id() const { return id_; }
+  NewListing& listing() { return *listing_; }
+  NewLayer& made() { return made_; }
+
+ private:
+  void pack(CheckedEntries& entries, bool is_large, LayerDirectoryWriter* writer) {
+    util::HashingWriter& tar = made_.blob->tar();
+    const std::unique_ptr<ContentFeed> feed = writer == nullptr && is_large ? make_feed(entries, open_, tar, stop_) : nullptr;
+    if (feed) {
+      write_tar(*feed, tar, stop_, *listing_);
+    } else {
+      write_tar(entries, open_, tar, writer, stop_, *listing_);
+    }
+  }
+
+  Workshop workshop_;
+  const ContentOpener& open_;
+  const CommitOptions& options_;
+  std::stop_token stop_;
+  NewLayer made_;
+  std::optional<NewListing> listing_;
+  LayerId id_;
+};
 
 }  // namespace
 
 void complete_listing(std::vector<oci::LayerEntry>& entries, const ContentOpener& open, std::stop_token stop) {
-  normalise(entries);
-  hash_files(entries, open, std::move(stop));
-  complete_hard_links(entries);
+  oci::EntryVector all(std::exchange(entries, {}));
+  CheckedEntries checked(all);
+  HardLinkCompleter hard_links(checked.targets());
+  hash_all(checked, open, stop, [&](oci::LayerEntry& entry) {
+    hard_links.complete(entry);
+    entries.push_back(std::move(entry));
+  });
 }
 
-LayerId LayerStore::commit(std::vector<oci::LayerEntry> entries, const ContentOpener& open,
-                           const CommitOptions& options, std::stop_token stop) {
+LayerId LayerStore::commit(std::vector<oci::LayerEntry> entries, const ContentOpener& open, const CommitOptions& options,
+                           std::stop_token stop) {
+  oci::EntryVector all(std::move(entries));
+  return commit(all, open, options, std::move(stop));
+}
+
+LayerId LayerStore::commit(oci::EntryStream& all, const ContentOpener& open, const CommitOptions& options, std::stop_token stop) {
   util::ScopedTimer timer("commit");
   CHECK(options.pack || options.directory);
   CHECK(open || !options.take_directory.empty());
-  normalise(entries);
-  ContentOpener contents = open ? open : DirectoryOpener(options.take_directory);
-  if (options.substitute && digests_known(entries)) {
-    complete_hard_links(entries);
-    LayerId known = oci::canonical_digest(entries);
-    if (contains(known)) return known;
-  }
-  NewLayer made;
-  make_forms(entries, contents, options, state_->content, state_->temporary, state_->form, options.mirror, stop, made);
-  complete_hard_links(entries);
-  LayerId id;
-  std::optional<util::AtomicFile> listing;
-  util::parallel_for(2, entries.size() * kEncodedEntry, [&](std::size_t i) {
-    i == 0 ? void(id = oci::canonical_digest(entries)) : void(listing.emplace(state_->draft_listing(entries)));
-  });
+  const ContentOpener contents = open ? open : DirectoryOpener(options.take_directory);
+  CheckedEntries entries(all);
+  const Preview before = preview(entries, options.substitute);
+  if (before.id && contains(*before.id)) return *before.id;
+  LayerMaker maker({state_->content, state_->temporary, state_->form}, contents, options, stop);
+  maker.make(entries, before.is_large, options.mirror);
+  const LayerId id = maker.id();
   if (options.substitute && contains(id)) return id;
 
   auto held = state_->lock(id, stop);
@@ -242,25 +273,27 @@ LayerId LayerStore::commit(std::vector<oci::LayerEntry> entries, const ContentOp
   if (options.substitute) {
     if (const std::optional<LayerRow> lost = state_->records.find_layer(id)) {
       // What is left of it says which times it had: it becomes the layer that it was, to the byte.
-      if (const Listing before = state_->find_listing(*lost)) {
+      if (const Listing was = state_->find_listing(*lost)) {
         row.created = lost->created;
-        entries = *before;
-        listing.emplace(state_->draft_listing(entries));
-        make_forms(entries, contents, options, state_->content, state_->temporary, state_->form, nullptr, stop, made);
+        oci::EntryVector again(*was);
+        CheckedEntries old_entries(again);
+        maker.make(old_entries, before.is_large, nullptr);
       }
     }
   }
-  row.size = content_size(entries);
+  row.size = maker.listing().content_size();
+  NewLayer& made = maker.made();
   std::vector<BlobRow> blobs;
   if (made.blob) blobs.push_back(made.blob->commit(id));
-  listing->commit_as(state_->listing_file(id));
+  maker.listing().file().commit_as(state_->listing_file(id));
   if (!made.directory.empty()) row.snapshot = state_->adopt_directory(made.directory, made.implied);
   state_->records.replace_layer(row, blobs);
   state_->forget(id);
+  const Listing kept = maker.listing().take_kept();
   auto memory = state_->memory.lock();
   memory->known.insert(id);
   if (!blobs.empty()) memory->packed_here[id] = blobs.front();
-  memory->listings.put(id, std::make_shared<const Entries>(std::move(entries)));
+  if (kept) memory->listings.put(id, kept);
   return id;
 }
 

@@ -73,6 +73,14 @@ util::Digest CheckedReader::finish() {
   return finish(vouched_ ? entry_.content : hash_.finish());
 }
 
+void CheckedReader::close() {
+  if (auto* learning = dynamic_cast<LearningReader*>(from_.get())) {
+    learning->close();
+  } else {
+    from_.reset();
+  }
+}
+
 util::Digest CheckedReader::finish(const util::Digest& digest) {
   if (size_ != entry_.size) {
     throw util::Error(fmt::format("read `/{}`: it has {} bytes instead of {}", entry_.path, size_, entry_.size),
@@ -137,13 +145,16 @@ BlobRow LayerStore::State::recompress(const LayerRow& row, const util::Digest& b
 
 BlobRow LayerStore::State::pack_directory(const LayerRow& row, const std::filesystem::path& directory,
                                           const PackOptions& options, util::ProgressTask*, std::stop_token stop) {
-  Listing entries = find_listing(row);
-  if (!entries) entries = rebuild_listing(row, directory, stop);
-  if (!entries) throw_lost(row);
+  NextEntry next = find_entries(row);
+  if (!next) {
+    Listing rebuilt = rebuild_listing(row, directory, stop);
+    if (!rebuilt) throw_lost(row);
+    next = entries_of(std::move(rebuilt));
+  }
   DirectoryOpener open(directory);
   BlobPacker packer(content, options);
   oci::LayerWriter tar(packer.tar());
-  for (const oci::LayerEntry& entry : *entries) {
+  for (oci::LayerEntry entry; next(entry);) {
     if (stop.stop_requested()) throw util::Cancelled();
     if (!is_content(entry)) {
       tar.add(entry, nullptr);

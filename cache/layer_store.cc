@@ -10,6 +10,7 @@
 
 #include "cache/layer_store_state.h"
 #include "cache/named_lock.h"
+#include "oci/listing_reader.h"
 #include "util/error.h"
 #include "util/fs.h"
 #include "util/log.h"
@@ -91,10 +92,33 @@ Listing LayerStore::State::find_listing(const LayerRow& row) {
     memory.lock()->listings.put(row.id, listing);
     return listing;
   } catch (const util::Error& error) {
-    util::log_warning(fmt::format("the listing of layer `{}` is made anew: {}", row.id.to_string(), error.what()));
-    records.set_directory(row.id, row.snapshot, false, row.size);
+    note_damaged_listing(row, error);
     return nullptr;
   }
+}
+
+void LayerStore::State::note_damaged_listing(const LayerRow& row, const util::Error& error) {
+  util::log_warning(fmt::format("the listing of layer `{}` is made anew: {}", row.id.to_string(), error.what()));
+  records.set_directory(row.id, row.snapshot, false, row.size);
+}
+
+LayerStore::State::NextEntry LayerStore::State::find_entries(const LayerRow& row) {
+  if (Listing known = memory.lock()->listings.find(row.id)) return entries_of(std::move(known));
+  if (!row.has_listing) return nullptr;
+  try {
+    return [reader = std::make_shared<oci::ListingReader>(listing_file(row.id))](oci::LayerEntry& entry) { return reader->next(entry); };
+  } catch (const util::Error& error) {
+    note_damaged_listing(row, error);
+    return nullptr;
+  }
+}
+
+LayerStore::State::NextEntry LayerStore::State::entries_of(Listing listing) {
+  return [listing = std::move(listing), next = std::size_t{0}](oci::LayerEntry& entry) mutable {
+    if (next == listing->size()) return false;
+    entry = (*listing)[next++];
+    return true;
+  };
 }
 
 util::AtomicFile LayerStore::State::draft_listing(std::span<const oci::LayerEntry> entries) const {

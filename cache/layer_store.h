@@ -15,6 +15,7 @@
 #include "cache/result.h"
 #include "cache/tree.h"
 #include "oci/descriptor.h"
+#include "oci/entry_stream.h"
 #include "oci/layer.h"
 #include "util/compression.h"
 #include "util/progress.h"
@@ -93,7 +94,9 @@ class LayerStore {
   bool is_here(const LayerId& id);
   /// Registers a pulled layer by its diff id; no bytes move.
   void add_remote(const LayerId& diff_id, const oci::Descriptor& descriptor, const std::string& origin);
-  /// Stores a built layer. `entries` need not be sorted nor have content digests. Returns its id.
+  /// Stores a built layer. Its entries need not have content digests. Returns its id.
+  LayerId commit(oci::EntryStream& entries, const ContentOpener& open, const CommitOptions& options, std::stop_token stop = {});
+  /// The same of entries that need not be sorted either.
   LayerId commit(std::vector<oci::LayerEntry> entries, const ContentOpener& open, const CommitOptions& options,
                  std::stop_token stop = {});
 

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,10 +13,12 @@
 #include <vector>
 
 #include "cache/layer_directory.h"
+#include "cache/layer_entries.h"
 #include "cache/layer_store.h"
 #include "cache/layered_tree.h"
 #include "cache/temporary.h"
 #include "cache/vouching_reader.h"
+#include "util/error.h"
 #include "util/stream.h"
 #include "util/sync.h"
 #include "util/temp.h"
@@ -67,6 +70,12 @@ struct LayerStore::State {
   /// A pulled layer as it was pulled, here or not, if that is what is wanted; else a packed form that is here.
   std::optional<LayerBlob> find_blob(const LayerRow& row, const PackOptions& options);
   Listing find_listing(const LayerRow& row);
+  /// The entries of a listing one after the other; false at the end.
+  using NextEntry = std::function<bool(oci::LayerEntry& entry)>;
+  static NextEntry entries_of(Listing listing);
+  /// Those of a listing that is there; null otherwise.
+  NextEntry find_entries(const LayerRow& row);
+  void note_damaged_listing(const LayerRow& row, const util::Error& error);
   /// A listing, written before the layer's id need be known: to be committed as its `listing_file`.
   util::AtomicFile draft_listing(std::span<const oci::LayerEntry> entries) const;
   /// Moves a finished directory (`.../fs`, with an `implied` file beside it) into snapshots/; returns the snapshot's
@@ -124,11 +133,6 @@ struct LayerStore::State {
   util::Sync<Memory> memory;
 };
 
-/// Whether the archive has bytes for an entry: a regular file under its first name.
-inline bool is_content(const oci::LayerEntry& entry) {
-  return entry.is_file() && entry.hard_link.empty();
-}
-
 /// Makes a layer's root directory (0755) in a temporary one.
 std::filesystem::path made_layer_root(const util::TempDir& temporary);
 
@@ -158,6 +162,8 @@ class CheckedReader final : public util::Reader {
   void share_with(util::HashingWriter& archive) { archive_ = vouched_ ? nullptr : &archive; }
   /// Before anything is read: leaves the hashing to the caller. False if there is nothing to hash.
   bool leave_hashing() { return left_ = !vouched_; }
+  /// After the end: gives the file back, of which there may be many before their digests are known.
+  void close();
   /// As `finish` does, with the digest that the caller took.
   util::Digest finish(const util::Digest& digest);
 

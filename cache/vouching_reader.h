@@ -15,6 +15,8 @@ class VouchingReader : public util::Reader {
 /// Reads a file whose digest is not known, and wants to hear it from who reads it to the end and takes the digest.
 class LearningReader : public util::Reader {
  public:
+  /// After the end: the file is not needed any more. `learn` may be long in coming.
+  virtual void close() {}
   /// Called at most once, at the end.
   virtual void learn(const util::Digest& digest) = 0;
 };

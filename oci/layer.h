@@ -52,10 +52,44 @@ void sort_entries(std::vector<LayerEntry>& entries);
 /// sorted and every regular file has its content digest. Recipe "layer/1", docs/cache-format.md.
 util::Digest canonical_digest(std::span<const LayerEntry> entries);
 
+class EntryEncoder;
+
+/// The same of entries that come one after the other.
+class CanonicalDigest {
+ public:
+  CanonicalDigest();
+  ~CanonicalDigest();
+  void add(const LayerEntry& entry);
+  /// May be called once.
+  util::Digest finish();
+
+ private:
+  std::unique_ptr<EntryEncoder> encoder_;
+  util::Sha256 hash_;
+};
+
 /// Compact binary form of a listing (docs/cache-format.md), written piece by piece, and back. Does not finish `to`, and throws
 /// what it throws. Decoding throws util::Error on damage, never crashes.
 void encode_listing(std::span<const LayerEntry> entries, util::Writer& to);
 std::vector<LayerEntry> decode_listing(std::string_view data);
+
+/// The same of `count` entries that come one after the other.
+class ListingWriter {
+ public:
+  ListingWriter(util::Writer& to, std::size_t count);
+  ~ListingWriter();
+  void add(const LayerEntry& entry);
+  /// After the last; may be called once.
+  void finish();
+
+ private:
+  void flush();
+
+  util::Writer& to_;
+  std::size_t left_;
+  std::unique_ptr<EntryEncoder> encoder_;
+  util::Sha256 hash_;
+};
 
 /// Writes sorted entries as a layer tar: whiteouts as .wh. names, opaque directories as .wh..wh..opq.
 class LayerWriter {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "oci/entry_codec.h"
 #include "oci/layer.h"
 #include "util/check.h"
 #include "util/error.h"
@@ -30,58 +31,33 @@
 namespace oci {
 namespace {
 
-constexpr std::string_view kMagic = "builder listing\n\x01";
 constexpr std::string_view kRecipe = "layer/1\n";
-constexpr std::size_t kChecksum = 32;
 constexpr std::size_t kPiece = std::size_t{1} << 16;
 
 constexpr unsigned kHasLink = 1U << 5;
 constexpr unsigned kHasXattrs = 1U << 6;
 
-enum class Form { listing, identity };
-
 std::string_view raw_bytes(const util::Digest& sha256) {
   return {reinterpret_cast<const char*>(sha256.bytes().data()), sha256.bytes().size()};
 }
 
-class Encoder {
- public:
-  Encoder(std::string_view start, Form form) : out_(start), form_(form) {}
+}  // namespace
 
-  void number(std::uint64_t value) {
-    while (value >= 0x80) {
-      out_.push_back(static_cast<char>(value | 0x80));
-      value >>= 7;
-    }
-    out_.push_back(static_cast<char>(value));
-  }
-  void entry(const LayerEntry& entry);
-  std::string& out() { return out_; }
+void EntryEncoder::path(const std::string& value) {
+  auto same = std::mismatch(last_path_.begin(), last_path_.end(), value.begin(), value.end());
+  auto shared = static_cast<std::size_t>(same.second - value.begin());
+  number(shared);
+  text(std::string_view(value).substr(shared));
+  last_path_ = value;
+}
 
- private:
-  void text(std::string_view value) {
-    number(value.size());
-    out_.append(value);
-  }
-  void path(const std::string& value) {
-    auto same = std::mismatch(last_path_.begin(), last_path_.end(), value.begin(), value.end());
-    auto shared = static_cast<std::size_t>(same.second - value.begin());
-    number(shared);
-    text(std::string_view(value).substr(shared));
-    last_path_ = value;
-  }
-  void digest(const util::Digest& value) {
-    if (value.empty()) return number(0);
-    if (value.algorithm() != "sha256") return text(value.to_string());
-    text(raw_bytes(value));
-  }
+void EntryEncoder::digest(const util::Digest& value) {
+  if (value.empty()) return number(0);
+  if (value.algorithm() != "sha256") return text(value.to_string());
+  text(raw_bytes(value));
+}
 
-  std::string out_;
-  Form form_;
-  std::string_view last_path_;
-};
-
-void Encoder::entry(const LayerEntry& entry) {
+void EntryEncoder::entry(const LayerEntry& entry) {
   bool whiteout = entry.kind == LayerEntry::Kind::whiteout;
   // A whiteout is nothing but its path, whatever the other fields say.
   unsigned head = static_cast<unsigned>(entry.kind);
@@ -123,63 +99,38 @@ void Encoder::entry(const LayerEntry& entry) {
   }
 }
 
-class Decoder {
- public:
-  explicit Decoder(std::string_view data) : data_(data) {}
+void EntryDecoder::damaged() {
+  throw util::Error("read the listing of a layer: the data is damaged");
+}
 
-  bool at_end() const { return data_.empty(); }
-  std::size_t left() const { return data_.size(); }
-  LayerEntry entry();
-  std::uint64_t number() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0;; shift += 7) {
-      if (data_.empty() || shift > 63) damaged();
-      auto byte = static_cast<unsigned char>(data_.front());
-      data_.remove_prefix(1);
-      value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
-    }
-  }
-  [[noreturn]] static void damaged() { throw util::Error("read the listing of a layer: the data is damaged"); }
+std::uint32_t EntryDecoder::small_number() {
+  std::uint64_t value = number();
+  if (value > std::numeric_limits<std::uint32_t>::max()) damaged();
+  return static_cast<std::uint32_t>(value);
+}
 
- private:
-  std::uint32_t small_number() {
-    std::uint64_t value = number();
-    if (value > std::numeric_limits<std::uint32_t>::max()) damaged();
-    return static_cast<std::uint32_t>(value);
-  }
-  std::string_view text() {
-    std::uint64_t size = number();
-    if (size > data_.size()) damaged();
-    std::string_view value = data_.substr(0, size);
-    data_.remove_prefix(size);
-    return value;
-  }
-  std::string path() {
-    std::uint64_t shared = number();
-    if (shared > last_path_.size()) damaged();
-    last_path_.resize(shared);
-    last_path_.append(text());
-    if (last_path_.empty()) damaged();
-    return last_path_;
-  }
-  util::Digest digest() {
-    std::string_view value = text();
-    if (value.empty()) return {};
-    if (std::array<unsigned char, 32> bytes; value.size() == bytes.size()) {
-      std::ranges::copy(value, bytes.begin());
-      return util::Digest::sha256(bytes);
-    }
-    const std::optional<util::Digest> digest = util::Digest::find(value);
-    if (!digest) damaged();
-    return *digest;
-  }
+std::string EntryDecoder::path() {
+  std::uint64_t shared = number();
+  if (shared > last_path_.size()) damaged();
+  last_path_.resize(shared);
+  last_path_.append(text());
+  if (last_path_.empty()) damaged();
+  return last_path_;
+}
 
-  std::string_view data_;
-  std::string last_path_;
-};
+util::Digest EntryDecoder::digest() {
+  std::string_view value = text();
+  if (value.empty()) return {};
+  if (std::array<unsigned char, 32> bytes; value.size() == bytes.size()) {
+    std::ranges::copy(value, bytes.begin());
+    return util::Digest::sha256(bytes);
+  }
+  const std::optional<util::Digest> digest = util::Digest::find(value);
+  if (!digest) damaged();
+  return *digest;
+}
 
-LayerEntry Decoder::entry() {
+LayerEntry EntryDecoder::entry() {
   std::uint64_t head = number();
   std::uint64_t kind = head & 3, type = head >> 2 & 7;
   if (head >> 7 != 0 || kind > 2 || type > static_cast<unsigned>(util::FileType::socket)) damaged();
@@ -215,57 +166,74 @@ LayerEntry Decoder::entry() {
   return entry;
 }
 
-std::string checksum(std::string_view data) {
-  return std::string(raw_bytes(util::sha256_of(data)));
+CanonicalDigest::CanonicalDigest() : encoder_(std::make_unique<EntryEncoder>(EntryEncoder::Form::identity, kRecipe)) {}
+
+CanonicalDigest::~CanonicalDigest() = default;
+
+void CanonicalDigest::add(const LayerEntry& entry) {
+  const bool needs_content = entry.is_file() && entry.hard_link.empty();
+  CHECK(!needs_content || !entry.content.empty());
+  encoder_->entry(entry);
+  if (encoder_->out().size() < kPiece) return;
+  hash_.update(encoder_->out());
+  encoder_->out().clear();
 }
 
-}  // namespace
+util::Digest CanonicalDigest::finish() {
+  hash_.update(encoder_->out());
+  return hash_.finish();
+}
 
 util::Digest canonical_digest(std::span<const LayerEntry> entries) {
-  util::Sha256 hash;
-  Encoder encoder(kRecipe, Form::identity);
-  for (const LayerEntry& entry : entries) {
-    bool needs_content = entry.is_file() && entry.hard_link.empty();
-    CHECK(!needs_content || !entry.content.empty());
-    encoder.entry(entry);
-    if (encoder.out().size() >= kPiece) {
-      hash.update(encoder.out());
-      encoder.out().clear();
-    }
-  }
-  hash.update(encoder.out());
-  return hash.finish();
+  CanonicalDigest digest;
+  for (const LayerEntry& entry : entries) digest.add(entry);
+  return digest.finish();
+}
+
+ListingWriter::ListingWriter(util::Writer& to, std::size_t count)
+    : to_(to), left_(count), encoder_(std::make_unique<EntryEncoder>(EntryEncoder::Form::listing, kListingMagic)) {
+  encoder_->number(count);
+}
+
+ListingWriter::~ListingWriter() = default;
+
+void ListingWriter::add(const LayerEntry& entry) {
+  CHECK(left_ > 0);
+  --left_;
+  encoder_->entry(entry);
+  if (encoder_->out().size() >= kPiece) flush();
+}
+
+void ListingWriter::finish() {
+  CHECK(left_ == 0);
+  flush();
+  to_.write(util::as_bytes(raw_bytes(hash_.finish())));
+}
+
+void ListingWriter::flush() {
+  hash_.update(encoder_->out());
+  to_.write(util::as_bytes(encoder_->out()));
+  encoder_->out().clear();
 }
 
 void encode_listing(std::span<const LayerEntry> entries, util::Writer& to) {
-  util::Sha256 hash;
-  Encoder encoder(kMagic, Form::listing);
-  const auto flush = [&] {
-    hash.update(encoder.out());
-    to.write(util::as_bytes(encoder.out()));
-    encoder.out().clear();
-  };
-  encoder.number(entries.size());
-  for (const LayerEntry& entry : entries) {
-    encoder.entry(entry);
-    if (encoder.out().size() >= kPiece) flush();
-  }
-  flush();
-  to.write(util::as_bytes(raw_bytes(hash.finish())));
+  ListingWriter listing(to, entries.size());
+  for (const LayerEntry& entry : entries) listing.add(entry);
+  listing.finish();
 }
 
 std::vector<LayerEntry> decode_listing(std::string_view data) {
-  if (data.size() < kMagic.size() + kChecksum || !data.starts_with(kMagic)) Decoder::damaged();
-  std::string_view body = data.substr(0, data.size() - kChecksum);
-  if (checksum(body) != data.substr(body.size())) Decoder::damaged();
-  Decoder decoder(body.substr(kMagic.size()));
+  if (data.size() < kListingMagic.size() + kListingChecksum || !data.starts_with(kListingMagic)) EntryDecoder::damaged();
+  std::string_view body = data.substr(0, data.size() - kListingChecksum);
+  if (raw_bytes(util::sha256_of(body)) != data.substr(body.size())) EntryDecoder::damaged();
+  EntryDecoder decoder(body.substr(kListingMagic.size()));
   std::uint64_t count = decoder.number();
   // An entry takes three bytes at least: what claims more must not make us reserve memory.
-  if (count > decoder.left() / 3) Decoder::damaged();
+  if (count > decoder.left() / 3) EntryDecoder::damaged();
   std::vector<LayerEntry> entries;
   entries.reserve(count);
   while (entries.size() < count) entries.push_back(decoder.entry());
-  if (!decoder.at_end()) Decoder::damaged();
+  if (!decoder.at_end()) EntryDecoder::damaged();
   return entries;
 }
 

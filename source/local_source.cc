@@ -23,11 +23,12 @@ struct Opened {
 }  // namespace
 
 struct LocalSource::State {
-  std::filesystem::path stat_directory;
+  std::filesystem::path stat_directory, spill_directory;
   util::Sync<Opened> opened{};
 };
 
-LocalSource::LocalSource(std::filesystem::path stat_directory) : state_(new State{std::move(stat_directory)}) {}
+LocalSource::LocalSource(std::filesystem::path stat_directory, std::filesystem::path spill_directory)
+    : state_(new State{std::move(stat_directory), std::move(spill_directory)}) {}
 LocalSource::~LocalSource() = default;
 
 Pin LocalSource::pin(const llb::SourceOp& op, util::ProgressTask*, std::stop_token) {
@@ -44,7 +45,7 @@ cache::Result LocalSource::fetch(const llb::SourceOp& op, const Pin&, util::Prog
     std::shared_ptr<cache::StatCache>& stats = opened->stats[local.path];
     if (!stats) stats = std::make_shared<cache::StatCache>(state_->stat_directory, local.path);
     tree = util::with_context(fmt::format("load `{}`", local.name),
-                              [&] { return std::make_shared<const LocalTree>(local.path, local.exclude, stats); });
+                              [&] { return std::make_shared<const LocalTree>(local.path, local.exclude, stats, state_->spill_directory); });
   }
   cache::Result result;
   result.tree = tree;

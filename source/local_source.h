@@ -12,8 +12,8 @@ namespace source {
 /// for, digests come from a cache::StatCache.
 class LocalSource final : public Source {
  public:
-  /// `stat_directory`: where the stat caches live.
-  explicit LocalSource(std::filesystem::path stat_directory);
+  /// `stat_directory`: where the stat caches live. `spill_directory`: for what is known of large directories (LocalTree).
+  explicit LocalSource(std::filesystem::path stat_directory, std::filesystem::path spill_directory = {});
   ~LocalSource() override;
   Pin pin(const llb::SourceOp& op, util::ProgressTask* task, std::stop_token stop) override;
   cache::Result fetch(const llb::SourceOp& op, const Pin& pin, util::ProgressTask* task, std::stop_token stop) override;

@@ -20,8 +20,8 @@ namespace {
 using util::FileType;
 
 /// Reserved, since tens of thousands of these are kept.
-std::string join(const std::string& directory, const std::string& name) {
-  if (directory.empty()) return name;
+std::string join(const std::string& directory, std::string_view name) {
+  if (directory.empty()) return std::string(name);
   std::string path;
   path.reserve(directory.size() + 1 + name.size());
   return path.append(directory).append(1, '/').append(name);
@@ -50,27 +50,41 @@ class LocalTree::UnhashedReader final : public cache::LearningReader {
   /// `tree` must outlive the reader.
   UnhashedReader(const LocalTree& tree, SeenFile file) : tree_(tree), file_(std::move(file)) {}
   std::size_t read(std::span<std::byte> buffer) override { return file_.read(buffer); }
+  void close() override { unchanged_ = file_.close(); }
   void learn(const util::Digest& digest) override {
-    tree_.remember(file_.path(), file_.stat(), digest, file_.unchanged(), file_.opened());
+    if (!unchanged_) close();
+    tree_.remember(file_.path(), file_.stat(), digest, *unchanged_, file_.opened());
   }
 
  private:
   const LocalTree& tree_;
   SeenFile file_;
+  std::optional<bool> unchanged_;  ///< once it is closed
 };
 
 LocalTree::LocalTree(const std::filesystem::path& directory, std::vector<std::string> exclude,
-                     std::shared_ptr<cache::StatCache> stats)
+                     std::shared_ptr<cache::StatCache> stats, std::filesystem::path spill_directory, std::size_t in_memory)
     : name_(directory.string()),
       root_(util::open_file(directory, O_PATH | O_DIRECTORY)),
       filtered_(!exclude.empty()),
-      stats_(std::move(stats)) {
+      stats_(std::move(stats)),
+      spill_directory_(std::move(spill_directory)),
+      in_memory_(in_memory),
+      directories_(spill_directory_, in_memory_) {
   root_stat_ = util::stat_at(root_.get(), "");
   exclude_ = std::make_shared<const util::PatternMatcher>(std::move(exclude));
 }
 
 LocalTree::LocalTree(const LocalTree& like)
-    : cache::Tree(like), name_(like.name_), root_(like.root_.duplicate()), exclude_(like.exclude_), filtered_(like.filtered_), stats_(like.stats_) {
+    : cache::Tree(like),
+      name_(like.name_),
+      root_(like.root_.duplicate()),
+      exclude_(like.exclude_),
+      filtered_(like.filtered_),
+      stats_(like.stats_),
+      spill_directory_(like.spill_directory_),
+      in_memory_(like.in_memory_),
+      directories_(spill_directory_, in_memory_) {
   root_stat_ = util::stat_at(root_.get(), "");
 }
 
@@ -80,41 +94,17 @@ std::shared_ptr<const cache::Tree> LocalTree::unseen() const {
 
 LocalTree::~LocalTree() = default;
 
-LocalTree::Directory& LocalTree::directory(const std::string& path) const {
-  std::lock_guard lock(mutex_);
-  std::unique_ptr<Directory>& directory = directories_[path];
-  if (!directory) directory = std::make_unique<Directory>();
-  return *directory;
-}
-
-LocalTree::Child* LocalTree::find_child(Directory& directory, const std::string& name) {
-  auto found = std::lower_bound(directory.children.begin(), directory.children.end(), name,
-                                [](const Child& child, const std::string& wanted) { return child.name < wanted; });
-  return found != directory.children.end() && found->name == name ? &*found : nullptr;
-}
-
-LocalTree::Child& LocalTree::make_child(Directory& directory, const std::string& name) {
-  auto place = std::lower_bound(directory.children.begin(), directory.children.end(), name,
-                                [](const Child& child, const std::string& wanted) { return child.name < wanted; });
-  if (place == directory.children.end() || place->name != name) {
-    place = directory.children.insert(place, Child());
-    place->name = name;
-  }
-  return *place;
-}
-
 /// Without links in the middle: a path below a link does not exist in a tree.
 LocalTree::Stat LocalTree::stat(const std::string& path) const {
   if (path.empty()) return root_stat_;
-  const std::string name = base_of(path);
-  Directory& parent = directory(parent_of(path));
+  const std::string parent_path = parent_of(path), name = base_of(path);
   {
-    std::lock_guard lock(parent.mutex);
-    const Child* child = find_child(parent, name);
-    if (child != nullptr && child->stat.taken()) return child->stat.stat();
-    if (child == nullptr && parent.listed) return std::nullopt;
+    const auto parent = directory(parent_path);
+    const SeenName* seen = parent->names.find(name);
+    if (seen != nullptr && seen->stat.taken()) return seen->stat.stat();
+    if (seen == nullptr && parent->listed) return std::nullopt;
   }
-  const Stat above = stat(parent_of(path));
+  const Stat above = stat(parent_path);
   Stat result;
   if (above && above->type == FileType::directory) {
     files_stat().add();
@@ -126,10 +116,10 @@ LocalTree::Stat LocalTree::stat(const std::string& path) const {
     }
   }
   // Another thread may have looked at the same time: what was seen first counts.
-  std::lock_guard lock(parent.mutex);
-  Child& child = make_child(parent, name);
-  if (!child.stat.taken()) child.stat.take(result);
-  return child.stat.stat();
+  const auto parent = directory(parent_path);
+  SeenName& seen = parent->names.make(name);
+  if (!seen.stat.taken()) seen.stat.take(result);
+  return seen.stat.stat();
 }
 
 /// Reading leaves no trace: a time of last access for each of many files would be as many inodes to be written.
@@ -148,43 +138,48 @@ util::Fd LocalTree::open_path(const std::string& path, int flags) const {
   }
 }
 
-/// Fills in the names, and if wanted the stat of each that is not hidden by its name alone.
-void LocalTree::make_listed(Directory& directory, const std::string& path, bool with_stats) const {
-  std::lock_guard lock(directory.mutex);
-  auto lacks_stat = [&](const Child& child) { return !child.stat.taken() && (!child.visible || *child.visible); };
-  if (directory.listed && !(with_stats && std::ranges::any_of(directory.children, lacks_stat))) return;
-  const util::Fd fd = open_path(path, O_RDONLY | O_DIRECTORY);
-  if (!directory.listed) {
-    std::vector<Child> children;
-    std::vector<util::DirEntry> names = util::list_directory(fd.get());
-    children.reserve(names.size());
-    for (util::DirEntry& entry : names) {
-      Child* const seen = find_child(directory, entry.name);
-      Child& child = children.emplace_back(seen != nullptr ? std::move(*seen) : Child());
-      child.name = std::move(entry.name);
-      child.type = entry.type;
-    }
-    directory.children = std::move(children);
-    directory.listed = true;
+void LocalTree::list_names(SeenDirectories::Directory& directory, int fd) const {
+  const std::vector<util::DirEntry> listed = util::list_directory(fd);
+  SeenNames names;
+  std::size_t text = 0;
+  for (const util::DirEntry& entry : listed) text += entry.name.size();
+  names.reserve(listed.size(), text);
+  for (const util::DirEntry& entry : listed) {
+    const SeenName* const before = directory.names.find(entry.name);
+    SeenName& seen = before == nullptr ? names.append(entry.name) : names.append(entry.name, *before, directory.names.link_target(*before));
+    seen.type = entry.type;
   }
+  directory.names.replace(std::move(names));
+  directory.listed = true;
+}
+
+/// Fills in the names, and if wanted the stat of each that is not hidden by its name alone.
+void LocalTree::make_listed(const SeenDirectories::Held& directory, const std::string& path, bool with_stats) const {
+  SeenNames& names = directory->names;
+  auto lacks_stat = [&](const SeenName& seen) { return !seen.stat.taken() && (!seen.visible || *seen.visible); };
+  if (directory->listed && !(with_stats && std::ranges::any_of(names, lacks_stat))) return;
+  const util::Fd fd = open_path(path, O_RDONLY | O_DIRECTORY);
+  if (!directory->listed) list_names(*directory, fd.get());
   if (!with_stats) return;
   std::int64_t count = 0;
-  for (Child& child : directory.children) {
-    if (!lacks_stat(child)) continue;
+  for (const SeenName& old : names) {
+    if (!lacks_stat(old)) continue;
+    SeenName& seen = names.edit(old);
+    const std::string name(names.name(seen));
     // What an ignore rule hides is not looked at, if its type is known from the directory.
-    if (filtered_ && child.type && exclude_->matches(join(path, child.name)) && *child.type != FileType::directory) {
-      child.visible = false;
+    if (filtered_ && seen.type && exclude_->matches(join(path, name)) && *seen.type != FileType::directory) {
+      seen.visible = false;
       continue;
     }
-    const Stat stat = util::find_stat_at(fd.get(), child.name);
-    child.stat.take(stat);
+    const Stat stat = util::find_stat_at(fd.get(), name);
+    seen.stat.take(stat);
     ++count;
     if (!stat) continue;
-    if (stat->type == FileType::symlink) child.link_target = util::read_link_at(fd.get(), child.name);
-    if (stat->type != FileType::regular || child.digest) continue;
-    if (std::optional<util::Digest> digest = stats_->find(join(path, child.name), *stat)) {
-      child.digest = *std::move(digest);
-      child.trusted = true;
+    if (stat->type == FileType::symlink) names.set_link_target(seen, util::read_link_at(fd.get(), name));
+    if (stat->type != FileType::regular || seen.digest) continue;
+    if (std::optional<util::Digest> digest = stats_->find(join(path, name), *stat)) {
+      seen.digest = *std::move(digest);
+      seen.trusted = true;
     }
   }
   files_stat().add(count);
@@ -192,16 +187,14 @@ void LocalTree::make_listed(Directory& directory, const std::string& path, bool 
 
 bool LocalTree::visible(const std::string& path, FileType type) const {
   if (path.empty() || !filtered_) return true;
-  Directory& parent = directory(parent_of(path));
-  const std::string name = base_of(path);
+  const std::string parent_path = parent_of(path), name = base_of(path);
   {
-    std::lock_guard lock(parent.mutex);
-    const Child* child = find_child(parent, name);
-    if (child != nullptr && child->visible) return *child->visible;
+    const auto parent = directory(parent_path);
+    const SeenName* seen = parent->names.find(name);
+    if (seen != nullptr && seen->visible) return *seen->visible;
   }
   const bool result = compute_visible(path, type);
-  std::lock_guard lock(parent.mutex);
-  make_child(parent, name).visible = result;
+  directory(parent_path)->names.make(name).visible = result;
   return result;
 }
 
@@ -214,38 +207,38 @@ bool LocalTree::compute_visible(const std::string& path, FileType type) const {
 
 bool LocalTree::anything_visible_below(const std::string& path) const {
   bool any = false;
-  for_each_visible(path, false, [&](const Child&) { any = true; });
+  for_each_visible(path, false, [&](const SeenNames&, const SeenName&) { any = true; });
   return any;
 }
 
 template <typename F>
 void LocalTree::for_each_visible(const std::string& path, bool with_stats, const F& f) const {
-  Directory& directory = this->directory(path);
-  make_listed(directory, path, with_stats);
-  std::vector<Child> children;
+  SeenNames names;
   {
-    std::lock_guard lock(directory.mutex);
+    const auto directory = this->directory(path);
+    make_listed(directory, path, with_stats);
     // Where nothing is ignored nobody else need be asked.
-    const auto known = [&](const Child& child) { return child.stat.taken() || (!with_stats && child.type); };
-    if (!filtered_ && std::ranges::all_of(directory.children, known)) {
-      for (Child& child : directory.children) {
-        if (!child.stat.taken() || child.stat.found()) f(child);
+    const auto known = [&](const SeenName& seen) { return seen.stat.taken() || (!with_stats && seen.type); };
+    if (!filtered_ && std::ranges::all_of(directory->names, known)) {
+      for (const SeenName& seen : directory->names) {
+        if (!seen.stat.taken() || seen.stat.found()) f(directory->names, seen);
       }
       return;
     }
-    children = directory.children;
+    names = directory->names;
   }
-  for (Child& child : children) {
-    if (child.visible && !*child.visible) continue;
-    const std::string below = join(path, child.name);
-    if (!child.stat.taken() && (with_stats || !child.type)) child.stat.take(stat(below));
-    if (child.stat.taken() && !child.stat.found()) continue;
-    if (visible(below, child.stat.taken() ? child.stat.type() : *child.type)) f(child);
+  for (const SeenName& old : names) {
+    if (old.visible && !*old.visible) continue;
+    SeenName& seen = names.edit(old);
+    const std::string below = join(path, names.name(seen));
+    if (!seen.stat.taken() && (with_stats || !seen.type)) seen.stat.take(stat(below));
+    if (seen.stat.taken() && !seen.stat.found()) continue;
+    if (visible(below, seen.stat.taken() ? seen.stat.type() : *seen.type)) f(names, seen);
   }
 }
 
-oci::LayerEntry LocalTree::entry(const std::string& path, const Child& child) const {
-  const util::FileStat stat = child.stat.stat().value();
+oci::LayerEntry LocalTree::entry(const std::string& path, const SeenName& seen, std::string_view link_target) const {
+  const util::FileStat stat = seen.stat.stat().value();
   oci::LayerEntry entry;
   entry.path = path;
   entry.type = stat.type == FileType::socket ? FileType::regular : stat.type;
@@ -253,7 +246,7 @@ oci::LayerEntry LocalTree::entry(const std::string& path, const Child& child) co
   entry.mtime = stat.mtime;
   if (stat.type == FileType::regular) {
     entry.size = stat.size;
-    entry.content = child.digest;
+    entry.content = seen.digest;
     if (stat.link_count > 1) entry.hard_link = other_name(path, stat);
   }
   if (is_device(stat.type)) {
@@ -261,7 +254,7 @@ oci::LayerEntry LocalTree::entry(const std::string& path, const Child& child) co
     entry.device_minor = stat.rdev_minor;
   }
   if (stat.type == FileType::symlink) {
-    entry.link_target = child.link_target.empty() ? util::read_link_at(root_.get(), path) : *child.link_target;
+    entry.link_target = link_target.empty() ? util::read_link_at(root_.get(), path) : std::string(link_target);
   }
   return entry;
 }
@@ -273,24 +266,21 @@ std::string LocalTree::other_name(const std::string& path, const util::FileStat&
   return first == path ? std::string() : first;
 }
 
-/// What is known of a path that is there; the first target that was seen of a link is the one.
-LocalTree::Child LocalTree::child(const std::string& path) const {
-  Child child;
-  child.stat.take(stat(path));
-  if (path.empty()) return child;
-  Directory& parent = directory(parent_of(path));
-  const bool is_link = child.stat.type() == FileType::symlink;
-  std::lock_guard lock(parent.mutex);
-  Child& known = make_child(parent, base_of(path));
-  if (is_link && known.link_target.empty()) known.link_target = util::read_link_at(root_.get(), path);
-  child = known;
-  return child;
-}
-
 std::optional<oci::LayerEntry> LocalTree::find(const std::string& path) const {
   const Stat found = stat(path);
   if (!found || !visible(path, found->type)) return std::nullopt;
-  return entry(path, child(path));
+  if (path.empty()) {
+    SeenName root;
+    root.stat.take(found);
+    return entry(path, root, {});
+  }
+  const auto parent = directory(parent_of(path));
+  const SeenName* seen = parent->names.find(base_of(path));
+  // The first target that was seen of a link is the one.
+  if (seen->stat.type() == FileType::symlink && parent->names.link_target(*seen).empty()) {
+    parent->names.set_link_target(*seen, util::read_link_at(root_.get(), path));
+  }
+  return entry(path, *seen, parent->names.link_target(*seen));
 }
 
 std::vector<std::string> LocalTree::list(const std::string& path) const {
@@ -299,13 +289,15 @@ std::vector<std::string> LocalTree::list(const std::string& path) const {
     throw util::Error(fmt::format("read directory `{}` in `{}`: not a directory", path, name_));
   }
   std::vector<std::string> names;
-  for_each_visible(path, false, [&](const Child& child) { names.push_back(child.name); });
+  for_each_visible(path, false, [&](const SeenNames& all, const SeenName& seen) { names.emplace_back(all.name(seen)); });
   return names;
 }
 
 std::vector<oci::LayerEntry> LocalTree::entries(const std::string& path) const {
   std::vector<oci::LayerEntry> entries;
-  for_each_visible(path, true, [&](const Child& child) { entries.push_back(entry(join(path, child.name), child)); });
+  for_each_visible(path, true, [&](const SeenNames& names, const SeenName& seen) {
+    entries.push_back(entry(join(path, names.name(seen)), seen, names.link_target(seen)));
+  });
   return entries;
 }
 
@@ -314,9 +306,9 @@ LocalTree::Level LocalTree::next_level(const Level& level, const std::function<b
   std::vector<Level> below(level.size());
   util::parallel_for(level.size(), 0, [&](std::size_t i) {
     if (stop.stop_requested()) throw util::Cancelled();
-    for_each_visible(level[i], true, [&](const Child& child) {
-      if (child.stat.type() != FileType::directory) return;
-      std::string name = join(level[i], child.name);
+    for_each_visible(level[i], true, [&](const SeenNames& names, const SeenName& seen) {
+      if (seen.stat.type() != FileType::directory) return;
+      std::string name = join(level[i], names.name(seen));
       if (!skip(name)) below[i].push_back(std::move(name));
     });
   });
@@ -327,10 +319,7 @@ LocalTree::Level LocalTree::next_level(const Level& level, const std::function<b
 
 std::jthread LocalTree::prefetch(const std::string& path, std::function<bool(const std::string& directory)> skip) const {
   constexpr std::size_t kWorthAThread = 16;
-  {
-    std::lock_guard lock(mutex_);
-    if (!prefetched_.insert(path).second) return {};
-  }
+  if (!prefetched_.lock()->insert(path).second) return {};
   Level level = {path};
   while (!level.empty() && level.size() < kWorthAThread) level = next_level(level, skip);
   if (level.empty()) return {};
@@ -360,31 +349,29 @@ std::unique_ptr<util::Reader> LocalTree::open(const std::string& path) const {
   count.add();
   // Not blocking, in case a pipe took the place of the file.
   util::Fd fd = open_path(path, O_RDONLY | O_NONBLOCK);
-  Directory& parent = directory(parent_of(path));
-  std::lock_guard lock(parent.mutex);
-  const Child* child = find_child(parent, base_of(path));
-  if (child != nullptr && child->trusted)
-    return std::make_unique<UnchangedReader>(SeenFile(std::move(fd), path, *found), child->digest);
+  const auto parent = directory(parent_of(path));
+  const SeenName* seen = parent->names.find(base_of(path));
+  if (seen != nullptr && seen->trusted)
+    return std::make_unique<UnchangedReader>(SeenFile(std::move(fd), path, *found), seen->digest);
   return std::make_unique<UnhashedReader>(*this, SeenFile(std::move(fd), path, *found));
 }
 
 std::optional<util::Digest> LocalTree::known_digest(const std::string& path) const {
-  Directory& parent = directory(parent_of(path));
-  const std::string name = base_of(path);
+  const std::string parent_path = parent_of(path), name = base_of(path);
   Stat found;
   {
-    std::lock_guard lock(parent.mutex);
-    const Child* child = find_child(parent, name);
-    if (child != nullptr && child->digest) return child->digest;
-    if (child != nullptr && child->stat.taken()) found = child->stat.stat();
+    const auto parent = directory(parent_path);
+    const SeenName* seen = parent->names.find(name);
+    if (seen != nullptr && seen->digest) return seen->digest;
+    if (seen != nullptr && seen->stat.taken()) found = seen->stat.stat();
   }
   if (!found) found = stat(path);
   if (!found || found->type != FileType::regular || !visible(path, found->type)) return std::nullopt;
   if (const std::optional<util::Digest> digest = stats_->find(path, *found)) {
-    std::lock_guard lock(parent.mutex);
-    Child& child = make_child(parent, name);
-    child.digest = *digest;
-    child.trusted = true;
+    const auto parent = directory(parent_path);
+    SeenName& seen = parent->names.make(name);
+    seen.digest = *digest;
+    seen.trusted = true;
     return digest;
   }
   if (found->link_count <= 1) return std::nullopt;
@@ -415,13 +402,12 @@ util::Digest LocalTree::hash(const std::string& path, const std::stop_token& sto
 util::Digest LocalTree::remember(const std::string& path, const util::FileStat& stat, const util::Digest& digest,
                                  bool same, util::Nanoseconds since) const {
   const bool trusted = same && stats_->put(path, stat, digest, since);
-  Directory& parent = directory(parent_of(path));
-  std::lock_guard lock(parent.mutex);
-  Child& child = make_child(parent, base_of(path));
+  const auto parent = directory(parent_of(path));
+  SeenName& seen = parent->names.make(base_of(path));
   // Of several that read at the same time the first counts.
-  if (child.digest) return child.digest;
-  child.digest = digest;
-  child.trusted = trusted;
+  if (seen.digest) return seen.digest;
+  seen.digest = digest;
+  seen.trusted = trusted;
   return digest;
 }
 

@@ -5,22 +5,20 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "cache/stat_cache.h"
 #include "cache/tree.h"
-#include "source/seen_stat.h"
+#include "source/seen_directories.h"
 #include "util/fd.h"
 #include "util/fs.h"
 #include "util/pattern.h"
-#include "util/sparse.h"
 #include "util/sync.h"
 
 namespace source {
@@ -30,9 +28,11 @@ namespace source {
 /// for the life of the tree. Thread-safe.
 class LocalTree final : public cache::Tree {
  public:
-  /// `stats` remembers digests. Throws util::Error when `directory` is no directory.
+  /// `stats` remembers digests. `spill_directory`, `in_memory`: where what is known of a large tree is kept (SeenDirectories).
+  /// Throws util::Error when `directory` is no directory.
   LocalTree(const std::filesystem::path& directory, std::vector<std::string> exclude,
-            std::shared_ptr<cache::StatCache> stats);
+            std::shared_ptr<cache::StatCache> stats, std::filesystem::path spill_directory = {},
+            std::size_t in_memory = SeenDirectories::kInMemory);
   ~LocalTree() override;
 
   std::optional<oci::LayerEntry> find(const std::string& path) const override;
@@ -52,27 +52,10 @@ class LocalTree final : public cache::Tree {
   LocalTree(const LocalTree& like);
   class UnhashedReader;
   using Stat = std::optional<util::FileStat>;
-  /// What is known of one name in a directory; members are filled when they are needed.
-  struct Child {
-    std::string name;
-    SeenStat stat;  ///< of what is there, hidden or not
-    util::Sparse<std::string> link_target;
-    std::optional<util::FileType> type;  ///< as the directory says
-    std::optional<bool> visible;
-    bool trusted = false;  ///< as long as the stat is the same, the content has this digest
-    util::Digest digest;
-  };
-  struct Directory {
-    // A bare mutex: it guards what it stands beside. Nobody who holds one takes another.
-    std::mutex mutex;
-    bool listed = false;          ///< `children` are all there are; until then, those that were asked for
-    std::vector<Child> children;  ///< hidden ones too, sorted by name
-  };
 
-  Directory& directory(const std::string& path) const;
-  static Child* find_child(Directory& directory, const std::string& name);
-  static Child& make_child(Directory& directory, const std::string& name);
-  void make_listed(Directory& directory, const std::string& path, bool with_stats) const;
+  SeenDirectories::Held directory(const std::string& path) const { return directories_.hold(path); }
+  void make_listed(const SeenDirectories::Held& directory, const std::string& path, bool with_stats) const;
+  void list_names(SeenDirectories::Directory& directory, int fd) const;
 
   /// Paths of directories, all of one depth; what is in them is found at the same time.
   using Level = std::vector<std::string>;
@@ -83,11 +66,10 @@ class LocalTree final : public cache::Tree {
   bool visible(const std::string& path, util::FileType type) const;
   bool compute_visible(const std::string& path, util::FileType type) const;
   bool anything_visible_below(const std::string& path) const;
-  /// Calls `f(child)` for each that is visible; its stat is known, or with `with_stats` false at least its type.
+  /// Calls `f(names, name)` for each that is visible; its stat is known, or with `with_stats` false at least its type.
   template <typename F>
   void for_each_visible(const std::string& path, bool with_stats, const F& f) const;
-  oci::LayerEntry entry(const std::string& path, const Child& child) const;
-  Child child(const std::string& path) const;
+  oci::LayerEntry entry(const std::string& path, const SeenName& seen, std::string_view link_target) const;
   util::Fd open_path(const std::string& path, int flags) const;
   util::Digest hash(const std::string& path, const std::stop_token& stop) const;
   /// Notes the digest of what was read of a file; it counts for the life of the tree. Later builds are told of it only
@@ -102,9 +84,10 @@ class LocalTree final : public cache::Tree {
   bool filtered_ = false;
   std::shared_ptr<cache::StatCache> stats_;
   Stat root_stat_;
-  mutable std::mutex mutex_;  // guards the two below, but not the directories in the map
-  mutable std::unordered_set<std::string> prefetched_;
-  mutable std::unordered_map<std::string, std::unique_ptr<Directory>> directories_;
+  mutable util::Sync<std::unordered_set<std::string>> prefetched_{};
+  std::filesystem::path spill_directory_;
+  std::size_t in_memory_;
+  mutable SeenDirectories directories_;
   /// Device and inode of files with several names -> the name that was asked for first.
   mutable util::Sync<std::map<std::pair<std::uint64_t, std::uint64_t>, std::string>> first_names_{};
 };

@@ -37,6 +37,12 @@ class SeenFile {
     return count;
   }
   bool unchanged() const { return same_file(util::stat_at(fd_.get(), ""), stat_); }
+  /// Nothing can be read any more. Returns whether it was unchanged to the end.
+  bool close() {
+    const bool same = unchanged();
+    fd_.reset();
+    return same;
+  }
   const std::string& path() const { return path_; }
   const util::FileStat& stat() const { return stat_; }
   util::Nanoseconds opened() const { return opened_; }

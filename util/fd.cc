@@ -72,6 +72,32 @@ size_t read_full(int fd, std::span<std::byte> buffer) {
   return done;
 }
 
+size_t read_at(int fd, std::uint64_t position, std::span<std::byte> buffer) {
+  size_t done = 0;
+  while (done < buffer.size()) {
+    ssize_t n = ::pread(fd, buffer.data() + done, buffer.size() - done, static_cast<off_t>(position + done));
+    if (n == 0) break;
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      throw_errno("read");
+    }
+    done += static_cast<size_t>(n);
+  }
+  return done;
+}
+
+void write_at(int fd, std::uint64_t position, std::span<const std::byte> data) {
+  while (!data.empty()) {
+    ssize_t n = ::pwrite(fd, data.data(), data.size(), static_cast<off_t>(position));
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      throw_errno("write");
+    }
+    data = data.subspan(static_cast<size_t>(n));
+    position += static_cast<std::uint64_t>(n);
+  }
+}
+
 void write_all(int fd, std::span<const std::byte> data) {
   while (!data.empty()) {
     ssize_t n = ::write(fd, data.data(), data.size());

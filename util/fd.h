@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -47,6 +48,10 @@ Fd open_at(int dir_fd, const std::string& path, int flags, mode_t mode = 0666);
 
 /// Reads until `buffer` is full or the file ends; returns the bytes read. Retries EINTR.
 size_t read_full(int fd, std::span<std::byte> buffer);
+/// The same from a position, which leaves the descriptor's own alone. Throws SystemError.
+size_t read_at(int fd, std::uint64_t position, std::span<std::byte> buffer);
+/// Writes everything there. Throws SystemError.
+void write_at(int fd, std::uint64_t position, std::span<const std::byte> data);
 /// Writes everything; throws SystemError.
 void write_all(int fd, std::span<const std::byte> data);
 void write_all(int fd, std::string_view data);

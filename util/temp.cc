@@ -64,6 +64,17 @@ std::filesystem::path TempDir::release() noexcept {
   return path;
 }
 
+Fd make_nameless_file(const std::filesystem::path& directory) {
+  Fd nameless(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (nameless) return nameless;
+  // Not every file system has O_TMPFILE.
+  std::string path = (directory / "namelessXXXXXX").native();
+  Fd file(::mkostemp(path.data(), O_CLOEXEC));
+  if (!file) throw_errno(fmt::format("create temporary file in `{}`", directory.native()));
+  ::unlink(path.c_str());
+  return file;
+}
+
 /// Of a file without a name nothing is left, however the process ends. Not every file system has them (NFS has not).
 Fd AtomicFile::open_nameless(const std::filesystem::path& path, mode_t mode) {
   if (::access("/proc/self/fd", X_OK) != 0) return {};

@@ -24,6 +24,9 @@ class [[nodiscard]] TempDir {
   std::filesystem::path path_;
 };
 
+/// A file without a name, for reading and writing: nothing is left of it, however the process ends. Throws SystemError.
+Fd make_nameless_file(const std::filesystem::path& directory);
+
 /// A file that appears at its path whole or not at all: written without a name (open(2), O_TMPFILE) or, where the file
 /// system has no such files, beside it; then renamed.
 class [[nodiscard]] AtomicFile {

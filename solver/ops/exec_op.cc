@@ -120,7 +120,8 @@ solver::Result ExecOp::exec(std::span<const solver::Result> inputs, solver::OpCo
   }
   std::vector<oci::LayerEntry> changes = root->changes();
   if (!changes.empty()) changes = changed_entries(std::move(changes), *root->tree(), root->directory());
-  result.layers.push_back(commit_layer(services_, *vertex_, context, result.layers, std::move(changes), nullptr, root->directory()));
+  oci::EntryVector entries(std::move(changes));
+  result.layers.push_back(commit_layer(services_, *vertex_, context, result.layers, entries, nullptr, root->directory()));
   return result;
 }
 

@@ -45,13 +45,13 @@ solver::Result FileOp::exec(std::span<const solver::Result> inputs, solver::OpCo
     return tree;
   };
 
-  LayerPlan plan(tree_of(services_, below, context.stop));
+  LayerPlan plan(tree_of(services_, below, context.stop), services_.temporary);
   Spool spool(services_.temporary);
   for (const llb::FileAction& action : op_.actions) plan_action(plan, action, sources, spool, context.stop);
 
   const auto open = [&](const oci::LayerEntry& entry) { return plan.open(entry.path); };
   solver::Result result = below;
-  result.layers.push_back(commit_layer(services_, *vertex_, context, below.layers, plan.take_changes(), open));
+  result.layers.push_back(commit_layer(services_, *vertex_, context, below.layers, *plan.changes(), open));
   return result;
 }
 

@@ -18,13 +18,6 @@ const FileContent* own_content(const PlanNode& node) {
   return content == nullptr ? nullptr : content->get();
 }
 
-std::unique_ptr<util::Reader> open_node(const PlanNode& node) {
-  const std::string& path = node.entry.path;
-  if (const CopiedFilesRef* files = std::get_if<CopiedFilesRef>(&node.bytes)) return (*files)->tree->open((*files)->source_of(path).value());
-  if (own_content(node) == nullptr) throw util::Error("open `/" + path + "`: not a regular file");
-  return own_content(node)->open();
-}
-
 }  // namespace
 
 bool LayerPlan::base_shows(const std::string& path) const {
@@ -81,15 +74,20 @@ std::vector<std::string> LayerPlan::list(const std::string& path) const {
 }
 
 std::unique_ptr<util::Reader> LayerPlan::open(const std::string& path) const {
-  if (const auto own = taken_own_.find(path); own != taken_own_.end()) return own->second->open();
-  const auto run = std::ranges::upper_bound(taken_copied_, path, PathOrder(), &std::pair<std::string, CopiedFilesRef>::first);
-  if (run != taken_copied_.begin()) {
-    const CopiedFiles& files = *std::prev(run)->second;
-    if (const std::optional<std::string> source = files.source_of(path)) return files.tree->open(*source);
+  decltype(PlanNode::bytes) bytes;
+  {
+    std::lock_guard lock(reading_);
+    const PlanNode* node = nodes_.find(path);
+    if (node == nullptr) {
+      if (!base_shows(path)) throw util::Error("open `/" + path + "`: not found");
+      return base_->open(path);
+    }
+    bytes = node->bytes;
   }
-  if (const PlanNode* node = nodes_.find(path)) return open_node(*node);
-  if (!base_shows(path)) throw util::Error("open `/" + path + "`: not found");
-  return base_->open(path);
+  if (const CopiedFilesRef* files = std::get_if<CopiedFilesRef>(&bytes)) return (*files)->tree->open((*files)->source_of(path).value());
+  const FileContentRef& content = std::get<FileContentRef>(bytes);
+  if (content == nullptr) throw util::Error("open `/" + path + "`: not a regular file");
+  return content->open();
 }
 
 util::Digest LayerPlan::content_digest(const std::string& path, const std::stop_token& stop) const {
@@ -109,17 +107,19 @@ void LayerPlan::take_parents(const std::string& path) {
   if (directory == taken_directory_) return;
   for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string parent = path.substr(0, slash);
-    if (nodes_.find(parent) != nullptr) continue;
+    if (std::as_const(nodes_).find(parent) != nullptr) continue;
     std::optional<oci::LayerEntry> entry = base_->find(parent);
     CHECK(entry && entry->is_directory());
     entry->path = parent;
     entry->kind = Kind::node;
     nodes_.put({std::move(*entry), {}, Origin::passed});
+    has_derived_times_ = true;
   }
   taken_directory_ = directory;
 }
 
 void LayerPlan::put(oci::LayerEntry entry, FileContentRef content) {
+  has_own_content_ = has_own_content_ || content != nullptr;
   put_node(std::move(entry), std::move(content));
 }
 
@@ -135,6 +135,7 @@ FileContentRef LayerPlan::share_content(const std::string& path, const CopiedFil
   if (copied == nullptr || copied->get() != &files) return nullptr;
   FileContentRef content = content_in(files.tree, files.source_of(path).value());
   node->bytes = content;
+  has_own_content_ = true;
   return content;
 }
 
@@ -144,7 +145,7 @@ void LayerPlan::put_node(oci::LayerEntry entry, std::variant<FileContentRef, Cop
   entry.kind = Kind::node;
   entry.hard_link.clear();
   if (entry.is_directory()) {
-    if (const PlanNode* before = nodes_.find(entry.path)) {
+    if (const PlanNode* before = std::as_const(nodes_).find(entry.path)) {
       CHECK(before->entry.kind == Kind::whiteout || before->entry.is_directory());
       // A directory that was removed and comes back must not show what the base has in it.
       entry.kind = before->entry.is_directory() ? before->entry.kind : Kind::opaque;
@@ -173,7 +174,10 @@ void LayerPlan::make_directories(const std::string& path, const oci::LayerEntry&
     entry.gid = like.gid;
     entry.mtime = like.mtime;
     put(std::move(entry));
-    if (time == DirectoryTime::of_content) nodes_.find(directory)->origin = Origin::made;
+    if (time == DirectoryTime::of_content) {
+      nodes_.find(directory)->origin = Origin::made;
+      has_derived_times_ = true;
+    }
   }
 }
 
@@ -191,32 +195,35 @@ void LayerPlan::remove(const std::string& path) {
 }
 
 void LayerPlan::link(const std::string& target, const std::string& name) {
-  const PlanNode* node = nodes_.find(target);
-  if (node == nullptr) {
+  if (std::as_const(nodes_).find(target) == nullptr) {
     std::optional<oci::LayerEntry> entry = find(target);
     CHECK(entry && entry->is_file());
     entry->path = target;
     put(std::move(*entry), content_in(base_, target));
-    node = nodes_.find(target);
   }
-  CHECK(node->entry.is_file());
-  if (const CopiedFilesRef* files = std::get_if<CopiedFilesRef>(&node->bytes)) share_content(target, *CopiedFilesRef(*files));
-  oci::LayerEntry entry = node->entry;
-  entry.path = name;
-  put(std::move(entry), std::get<FileContentRef>(node->bytes));
+  PlanNode node = *std::as_const(nodes_).find(target);
+  CHECK(node.entry.is_file());
+  if (const CopiedFilesRef* files = std::get_if<CopiedFilesRef>(&node.bytes)) node.bytes = share_content(target, **files);
+  node.entry.path = name;
+  put(std::move(node.entry), std::get<FileContentRef>(node.bytes));
 }
 
 void LayerPlan::change_file(const std::string& path, std::uint32_t mode, std::uint32_t uid, std::uint32_t gid,
                             util::Nanoseconds mtime) {
-  const PlanNode* file = nodes_.find(path);
+  const PlanNode* file = std::as_const(nodes_).find(path);
   CHECK(file != nullptr);
-  const FileContent* content = own_content(*file);
-  for (PlanNode& node : nodes_) {
-    if (&node != file && (content == nullptr || own_content(node) != content)) continue;
-    node.entry.mode = mode;
-    node.entry.uid = uid;
-    node.entry.gid = gid;
-    node.entry.mtime = mtime;
+  std::vector<std::string> names = {path};
+  if (const FileContent* content = own_content(*file)) {
+    for (const PlanNode& node : nodes_) {
+      if (own_content(node) == content) names.push_back(node.entry.path);
+    }
+  }
+  for (const std::string& name : names) {
+    oci::LayerEntry& entry = nodes_.find(name)->entry;
+    entry.mode = mode;
+    entry.uid = uid;
+    entry.gid = gid;
+    entry.mtime = mtime;
   }
 }
 
@@ -240,34 +247,62 @@ std::map<std::string, util::Nanoseconds> LayerPlan::directory_times() const {
   return newest;
 }
 
-/// The path of a file is in the listing: here is what leads from it to the bytes.
-void LayerPlan::note_taken(PlanNode& node) {
-  const std::string& path = node.entry.path;
-  if (CopiedFilesRef* files = std::get_if<CopiedFilesRef>(&node.bytes)) {
-    if (taken_copied_.empty() || taken_copied_.back().second != *files) taken_copied_.emplace_back(path, std::move(*files));
-  } else if (own_content(node) != nullptr) {
-    taken_own_.emplace_hint(taken_own_.end(), path, std::get<FileContentRef>(std::move(node.bytes)));
+/// The plan's nodes as what they are in the layer.
+class LayerPlan::Changes final : public oci::EntryStream {
+ public:
+  explicit Changes(const LayerPlan& plan) : plan_(plan) {
+    std::lock_guard lock(plan_.reading_);
+    if (plan_.has_derived_times_) times_ = plan_.directory_times();
+    if (plan_.has_own_content_) first_names_ = plan_.shared_contents();
+    next_ = plan_.nodes_.begin();
   }
+  std::size_t size() const override { return plan_.nodes_.size(); }
+  void rewind() override { next_ = plan_.nodes_.begin(); }
+  bool next(oci::LayerEntry& entry) override {
+    std::lock_guard lock(plan_.reading_);
+    if (next_ == plan_.nodes_.end()) return false;
+    const PlanNode& node = *next_;
+    entry = node.entry;
+    if (node.origin != Origin::placed) {
+      if (const auto time = times_.find(entry.path); time != times_.end()) entry.mtime = time->second;
+    }
+    if (const auto first = first_names_.find(own_content(node)); first != first_names_.end() && first->second != entry.path) {
+      entry.hard_link = first->second;
+    }
+    ++next_;
+    return true;
+  }
+  std::vector<std::string> hard_link_targets() const override {
+    std::vector<std::string> targets;
+    for (const auto& [content, name] : first_names_) targets.push_back(name);
+    return targets;
+  }
+
+ private:
+  const LayerPlan& plan_;
+  std::map<std::string, util::Nanoseconds> times_;
+  std::map<const FileContent*, std::string> first_names_;
+  PlanNodes::ConstIterator next_;
+};
+
+/// What several files have -> the name of the first.
+std::map<const FileContent*, std::string> LayerPlan::shared_contents() const {
+  std::map<const FileContent*, std::pair<std::string, bool>> first_names;
+  for (const PlanNode& node : nodes_) {
+    const FileContent* content = own_content(node);
+    if (content == nullptr) continue;
+    const auto [first, is_first] = first_names.try_emplace(content, node.entry.path, false);
+    first->second.second = !is_first;
+  }
+  std::map<const FileContent*, std::string> shared;
+  for (auto& [content, name] : first_names) {
+    if (name.second) shared.emplace(content, std::move(name.first));
+  }
+  return shared;
 }
 
-std::vector<oci::LayerEntry> LayerPlan::take_changes() {
-  const std::map<std::string, util::Nanoseconds> times = directory_times();
-  std::vector<oci::LayerEntry> entries;
-  entries.reserve(nodes_.size());
-  std::map<const FileContent*, const std::string*> first_names;
-  // Node by node, so that a large layer is not there twice.
-  nodes_.take_each([&](PlanNode&& node) {
-    const FileContent* const content = own_content(node);
-    note_taken(node);
-    oci::LayerEntry& entry = entries.emplace_back(std::move(node.entry));
-    if (node.origin != Origin::placed) {
-      if (const auto time = times.find(entry.path); time != times.end()) entry.mtime = time->second;
-    }
-    if (content == nullptr) return;
-    const auto [first, is_first] = first_names.emplace(content, &entry.path);
-    if (!is_first) entry.hard_link = *first->second;
-  });
-  return entries;
+std::unique_ptr<oci::EntryStream> LayerPlan::changes() const {
+  return std::make_unique<Changes>(*this);
 }
 
 }  // namespace ops

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "cache/tree.h"
+#include "oci/entry_stream.h"
 #include "oci/layer.h"
 #include "solver/ops/file_content.h"
 #include "solver/ops/plan_nodes.h"
@@ -23,10 +26,12 @@ enum class DirectoryTime { given, of_content };
 
 /// A layer being planned in memory above a base tree: what the file actions do, without touching a disk. It is itself
 /// the tree that results, so that later actions see what earlier ones did. Paths are clean and have no links in them
-/// (cache::resolve_path). Not thread-safe while it is changed.
+/// (cache::resolve_path). Only `open` is thread-safe.
 class LayerPlan final : public cache::Tree {
  public:
-  explicit LayerPlan(std::shared_ptr<const cache::Tree> base) : base_(std::move(base)) {}
+  /// `spill_directory`: for the nodes of a large plan (PlanNodes).
+  explicit LayerPlan(std::shared_ptr<const cache::Tree> base, std::filesystem::path spill_directory = {})
+      : base_(std::move(base)), nodes_(std::move(spill_directory)) {}
 
   std::optional<oci::LayerEntry> find(const std::string& path) const override;
   std::vector<std::string> list(const std::string& path) const override;
@@ -54,30 +59,26 @@ class LayerPlan final : public cache::Tree {
   void change_file(const std::string& path, std::uint32_t mode, std::uint32_t uid, std::uint32_t gid,
                    util::Nanoseconds mtime);
 
-  /// The layer: sorted, hard links named. A directory of the base into which something was put has the time of the
-  /// newest of it.
-  std::vector<oci::LayerEntry> changes() const { return LayerPlan(*this).take_changes(); }
-  /// The same, once: afterwards only `open` may be called, for files of the layer.
-  std::vector<oci::LayerEntry> take_changes();
+  /// The layer: sorted, hard links named. A directory of the base into which something was put has the time of the newest of
+  /// it. Reads the plan, which must not change meanwhile.
+  std::unique_ptr<oci::EntryStream> changes() const;
 
  private:
   using Origin = PlanNode::Origin;
-  struct PathOrder {
-    bool operator()(const std::string& a, const std::string& b) const { return oci::path_less(a, b); }
-  };
+  class Changes;
   std::map<std::string, util::Nanoseconds> directory_times() const;
+  std::map<const FileContent*, std::string> shared_contents() const;
   /// Whether the base still shows at `path`, as far as the directories above it are concerned.
   bool base_shows(const std::string& path) const;
   bool compute_base_shows(const std::string& path) const;
   void take_parents(const std::string& path);
   void put_node(oci::LayerEntry entry, std::variant<FileContentRef, CopiedFilesRef> bytes);
-  void note_taken(PlanNode& node);
 
   std::shared_ptr<const cache::Tree> base_;
   PlanNodes nodes_;
-  // The files of a plan whose changes were taken: what was copied as runs, each from its first path on, and the others.
-  std::vector<std::pair<std::string, CopiedFilesRef>> taken_copied_;
-  std::map<std::string, FileContentRef, PathOrder> taken_own_;
+  mutable std::mutex reading_;  // of `nodes_`, while it is read only
+  bool has_derived_times_ = false;  ///< a node may be `made` or `passed`
+  bool has_own_content_ = false;    ///< a node may have content that another shares
   // Files are put directory by directory: what was found out about the last directory is asked for again and again.
   std::string taken_directory_;  ///< it and all above it are nodes; "" = not known of any
   mutable std::string asked_directory_ = "/";

@@ -112,7 +112,8 @@ solver::Result DiffOp::exec(std::span<const solver::Result> inputs, solver::OpCo
   const auto before = tree_of(services_, inputs[0], context.stop);
   const auto now = tree_of(services_, inputs[1], context.stop);
   const auto open = [&](const oci::LayerEntry& entry) { return now->open(entry.path); };
-  return {{commit_layer(services_, *vertex_, context, {}, Differ(*before, *now, context.stop).run(), open)}, nullptr};
+  oci::EntryVector entries(Differ(*before, *now, context.stop).run());
+  return {{commit_layer(services_, *vertex_, context, {}, entries, open)}, nullptr};
 }
 
 }  // namespace ops

@@ -1,10 +1,6 @@
 #include "solver/ops/plan_nodes.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <memory>
-#include <new>
 
 namespace ops {
 namespace {
@@ -13,82 +9,71 @@ bool is_before(const PlanNode& node, std::string_view path) {
   return oci::path_less(node.entry.path, path);
 }
 
-/// From the system itself: the heap would keep what lies between texts that stay.
-PlanNode* allocate(std::size_t bytes) {
-  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  return static_cast<PlanNode*>(memory);
-}
-
 }  // namespace
 
-PlanNodes::Page::Page(const Page& other) : nodes_(allocate(kBytes)) {
-  try {
-    std::uninitialized_copy(other.begin(), other.end(), nodes_);
-  } catch (...) {
-    ::munmap(nodes_, kBytes);
-    throw;
+PlanPage& PlanNodes::page(std::size_t index) const {
+  PlanPage& page = *pages_[index];
+  page.used = true;
+  if (page.is_spilled()) {
+    page.restore(spill_);
+    note_in_memory(page);
   }
-  size_ = other.size_;
+  return page;
 }
 
-PlanNodes::Page::~Page() {
-  if (nodes_ == nullptr) return;
-  std::destroy(begin(), end());
-  ::munmap(nodes_, kBytes);
+PlanPage& PlanNodes::edit(std::size_t index) {
+  PlanPage& changed = page(index);
+  changed.note_changed();
+  return changed;
 }
 
-void PlanNodes::Page::insert(std::size_t at, PlanNode node) {
-  if (nodes_ == nullptr) nodes_ = allocate(kBytes);
-  if (at == size_) {
-    std::construct_at(nodes_ + size_, std::move(node));
-    ++size_;
-    return;
+/// Another page may have to go for it.
+void PlanNodes::note_in_memory(PlanPage& page) const {
+  page.used = true;
+  queue_.push_back(&page);
+  while (queue_.size() > pages_in_memory_) {
+    PlanPage* const next = queue_.front();
+    queue_.pop_front();
+    if (next == &page || std::exchange(next->used, false)) {
+      queue_.push_back(next);
+    } else if (!next->spill(spill_)) {
+      return;
+    }
   }
-  std::construct_at(nodes_ + size_, std::move(nodes_[size_ - 1]));
-  ++size_;
-  std::move_backward(nodes_ + at, nodes_ + size_ - 2, nodes_ + size_ - 1);
-  nodes_[at] = std::move(node);
 }
 
-void PlanNodes::Page::erase(std::size_t from, std::size_t to) {
-  std::destroy(std::move(nodes_ + to, nodes_ + size_, nodes_ + from), nodes_ + size_);
-  size_ -= to - from;
+void PlanNodes::insert_page(std::size_t index, std::unique_ptr<PlanPage> page) {
+  PlanPage& inserted = **pages_.insert(pages_.begin() + static_cast<std::ptrdiff_t>(index), std::move(page));
+  note_in_memory(inserted);
 }
 
-PlanNodes::Page PlanNodes::Page::split(std::size_t at) {
-  Page behind;
-  behind.nodes_ = allocate(kBytes);
-  std::uninitialized_move(nodes_ + at, nodes_ + size_, behind.nodes_);
-  behind.size_ = size_ - at;
-  std::destroy(nodes_ + at, nodes_ + size_);
-  size_ = at;
-  return behind;
-}
-
-std::size_t PlanNodes::size() const {
-  std::size_t size = 0;
-  for (const Page& page : pages_) size += page.size();
-  return size;
+void PlanNodes::erase_page(std::size_t index) {
+  std::erase(queue_, pages_[index].get());
+  pages_.erase(pages_.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
 PlanNodes::Place PlanNodes::place_of(std::string_view path) const {
   // Trees are copied in order: mostly what is looked for comes behind all there is.
-  if (pages_.empty() || is_before(*std::prev(pages_.back().end()), path)) return {pages_.size(), 0};
-  const auto page = std::partition_point(pages_.begin(), pages_.end(), [&](const Page& one) { return is_before(*std::prev(one.end()), path); });
-  const auto node = std::partition_point(page->begin(), page->end(), [&](const PlanNode& one) { return is_before(one, path); });
-  return {static_cast<std::size_t>(page - pages_.begin()), static_cast<std::size_t>(node - page->begin())};
+  if (pages_.empty() || oci::path_less(pages_.back()->last_path(), path)) return {pages_.size(), 0};
+  const auto found = std::partition_point(pages_.begin(), pages_.end(),
+                                          [&](const std::unique_ptr<PlanPage>& one) { return oci::path_less(one->last_path(), path); });
+  const auto index = static_cast<std::size_t>(found - pages_.begin());
+  PlanPage& nodes = page(index);
+  const auto node = std::partition_point(nodes.begin(), nodes.end(), [&](const PlanNode& one) { return is_before(one, path); });
+  return {index, static_cast<std::size_t>(node - nodes.begin())};
 }
 
 const PlanNode* PlanNodes::find(std::string_view path) const {
   const Place place = place_of(path);
   if (place.page == pages_.size()) return nullptr;
-  const PlanNode& node = pages_[place.page][place.at];
+  const PlanNode& node = page(place.page)[place.at];
   return node.entry.path == path ? &node : nullptr;
 }
 
 PlanNode* PlanNodes::find(std::string_view path) {
-  return const_cast<PlanNode*>(std::as_const(*this).find(path));
+  const Place place = place_of(path);
+  if (place.page == pages_.size() || page(place.page)[place.at].entry.path != path) return nullptr;
+  return &edit(place.page)[place.at];
 }
 
 PlanNodes::ConstIterator PlanNodes::lower_bound(std::string_view path) const {
@@ -98,19 +83,29 @@ PlanNodes::ConstIterator PlanNodes::lower_bound(std::string_view path) const {
 PlanNode& PlanNodes::put(PlanNode node) {
   Place place = place_of(node.entry.path);
   if (place.page == pages_.size()) {
-    if (pages_.empty() || pages_.back().size() == Page::kCapacity) pages_.emplace_back();
-    place = {pages_.size() - 1, pages_.back().size()};
-  } else if (pages_[place.page][place.at].entry.path == node.entry.path) {
-    return pages_[place.page][place.at] = std::move(node);
+    if (pages_.empty() || pages_.back()->size() == PlanPage::kCapacity) {
+      auto fresh = std::make_unique<PlanPage>();
+      fresh->insert(0, std::move(node));
+      ++size_;
+      insert_page(pages_.size(), std::move(fresh));
+      return page(pages_.size() - 1)[0];
+    }
+    place = {pages_.size() - 1, pages_.back()->size()};
+  } else if (PlanNode& there = page(place.page)[place.at]; there.entry.path == node.entry.path) {
+    edit(place.page);
+    return there = std::move(node);
   }
-  if (pages_[place.page].size() == Page::kCapacity) {
-    constexpr std::size_t kHalf = Page::kCapacity / 2;
-    Page behind = pages_[place.page].split(kHalf);
-    pages_.insert(pages_.begin() + static_cast<std::ptrdiff_t>(place.page) + 1, std::move(behind));
+  if (pages_[place.page]->size() == PlanPage::kCapacity) {
+    constexpr std::size_t kHalf = PlanPage::kCapacity / 2;
+    auto behind = std::make_unique<PlanPage>();
+    edit(place.page).split(kHalf, *behind);
+    insert_page(place.page + 1, std::move(behind));
     if (place.at > kHalf) place = {place.page + 1, place.at - kHalf};
   }
-  pages_[place.page].insert(place.at, std::move(node));
-  return pages_[place.page][place.at];
+  PlanPage& nodes = edit(place.page);
+  nodes.insert(place.at, std::move(node));
+  ++size_;
+  return nodes[place.at];
 }
 
 void PlanNodes::erase_tree(std::string_view path) {
@@ -120,13 +115,15 @@ void PlanNodes::erase_tree(std::string_view path) {
   };
   const Place place = place_of(path);
   std::size_t from = place.at;
-  for (std::size_t i = place.page; i < pages_.size() && from < pages_[i].size() && belongs(pages_[i][from]);) {
-    Page& page = pages_[i];
-    const auto behind = std::find_if_not(page.begin() + from, page.end(), belongs);
-    const bool to_the_end = behind == page.end();
-    page.erase(from, static_cast<std::size_t>(behind - page.begin()));
-    if (page.size() == 0) {
-      pages_.erase(pages_.begin() + static_cast<std::ptrdiff_t>(i));
+  for (std::size_t i = place.page; i < pages_.size() && from < pages_[i]->size() && belongs(page(i)[from]);) {
+    PlanPage& nodes = edit(i);
+    PlanNode* const behind = std::find_if_not(nodes.begin() + from, nodes.end(), belongs);
+    const bool to_the_end = behind == nodes.end();
+    const auto to = static_cast<std::size_t>(behind - nodes.begin());
+    nodes.erase(from, to);
+    size_ -= to - from;
+    if (nodes.size() == 0) {
+      erase_page(i);
     } else {
       ++i;
     }

@@ -1,48 +1,39 @@
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstddef>
-#include <cstdint>
+#include <deque>
+#include <filesystem>
 #include <iterator>
+#include <memory>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
-#include "oci/layer.h"
-#include "solver/ops/file_content.h"
+#include "solver/ops/plan_page.h"
+#include "util/spill_file.h"
 
 namespace ops {
 
-/// One path of a layer that is planned.
-struct PlanNode {
-  oci::LayerEntry entry;
-  std::variant<FileContentRef, CopiedFilesRef> bytes = {};
-  enum class Origin : std::uint8_t {
-    placed,  ///< by an action
-    made,    ///< a directory on the way to something, with a time that its content gives
-    passed,  ///< a directory of the base on the way to something
-  } origin = Origin::placed;
-};
-
-/// The nodes of a plan in the order of a layer (oci::path_less: what is below a directory comes right after it). Very many
-/// may be put, mostly in order: they lie side by side in pages that go back to the system one by one when they are taken.
-/// Pointers and iterators are good until a node is put or erased. Not thread-safe.
+/// The nodes of a plan in the order of a layer (oci::path_less: what is below a directory comes right after it). However many
+/// are put, only some megabytes of them stay in memory, in pages; the others are in a nameless file. Pointers and references to
+/// nodes are good until the next call, iterators until a node is put or erased. Not thread-safe, not even for reading.
 class PlanNodes {
  public:
-  template <typename Nodes, typename Node>
-  class BasicIterator;
-  using Iterator = BasicIterator<PlanNodes, PlanNode>;
-  using ConstIterator = BasicIterator<const PlanNodes, const PlanNode>;
+  class ConstIterator;
+  static constexpr std::size_t kPagesInMemory = 64;
+
+  /// `spill_directory`: where that file is made; empty: all stay in memory.
+  explicit PlanNodes(std::filesystem::path spill_directory = {}, std::size_t pages_in_memory = kPagesInMemory)
+      : spill_(std::move(spill_directory)), pages_in_memory_(std::max<std::size_t>(pages_in_memory, 1)) {}
 
   bool empty() const { return pages_.empty(); }
-  std::size_t size() const;
+  std::size_t size() const { return size_; }
   PlanNode* find(std::string_view path);
   const PlanNode* find(std::string_view path) const;
   /// The first node that is not before `path`.
   ConstIterator lower_bound(std::string_view path) const;
-  Iterator begin();
-  Iterator end();
   ConstIterator begin() const;
   ConstIterator end() const;
 
@@ -50,92 +41,59 @@ class PlanNodes {
   PlanNode& put(PlanNode node);
   /// Removes `path` and all below it.
   void erase_tree(std::string_view path);
-  /// Gives every node away, in order; none is left.
-  template <typename F>
-  void take_each(F&& f) {
-    for (Page& page : pages_) {
-      for (PlanNode& node : page) f(std::move(node));
-      page = Page();
-    }
-    pages_.clear();
-  }
 
  private:
-  /// At most `kCapacity` nodes in memory of its own.
-  class Page {
-   public:
-    static constexpr std::size_t kBytes = std::size_t{32} << 10;
-    static constexpr std::size_t kCapacity = kBytes / sizeof(PlanNode);
-
-    Page() noexcept = default;
-    Page(const Page& other);
-    Page(Page&& other) noexcept : nodes_(std::exchange(other.nodes_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-    Page& operator=(Page other) noexcept {
-      std::swap(nodes_, other.nodes_);
-      std::swap(size_, other.size_);
-      return *this;
-    }
-    ~Page();
-    std::size_t size() const { return size_; }
-    PlanNode* begin() { return nodes_; }
-    PlanNode* end() { return nodes_ + size_; }
-    const PlanNode* begin() const { return nodes_; }
-    const PlanNode* end() const { return nodes_ + size_; }
-    PlanNode& operator[](std::size_t at) { return nodes_[at]; }
-    const PlanNode& operator[](std::size_t at) const { return nodes_[at]; }
-    /// There must be room.
-    void insert(std::size_t at, PlanNode node);
-    void erase(std::size_t from, std::size_t to);
-    /// The nodes from `at` on move to a new page.
-    Page split(std::size_t at);
-
-   private:
-    PlanNode* nodes_ = nullptr;
-    std::size_t size_ = 0;
-  };
   struct Place {
     std::size_t page = 0, at = 0;
     auto operator<=>(const Place&) const = default;
   };
   /// Where the first node stands that is not before `path`; {pages_.size(), 0} when all are.
   Place place_of(std::string_view path) const;
+  /// A page in memory. Throws util::Error.
+  PlanPage& page(std::size_t index) const;
+  /// The same, to be changed.
+  PlanPage& edit(std::size_t index);
+  void insert_page(std::size_t index, std::unique_ptr<PlanPage> page);
+  void erase_page(std::size_t index);
+  void note_in_memory(PlanPage& page) const;
 
-  std::vector<Page> pages_;  ///< none is empty
+  std::vector<std::unique_ptr<PlanPage>> pages_;  ///< none is empty
+  std::size_t size_ = 0;
+  mutable util::SpillFile spill_;
+  std::size_t pages_in_memory_;
+  mutable std::deque<PlanPage*> queue_;  ///< in memory; what was not used when its turn comes goes out
 };
 
-template <typename Nodes, typename Node>
-class PlanNodes::BasicIterator {
+class PlanNodes::ConstIterator {
  public:
   using iterator_category = std::bidirectional_iterator_tag;
   using value_type = PlanNode;
   using difference_type = std::ptrdiff_t;
-  using pointer = Node*;
-  using reference = Node&;
+  using pointer = const PlanNode*;
+  using reference = const PlanNode&;
 
-  BasicIterator() = default;
-  BasicIterator(Nodes& nodes, Place place) : nodes_(&nodes), place_(place) {}
-  Node& operator*() const { return nodes_->pages_[place_.page][place_.at]; }
-  Node* operator->() const { return &**this; }
-  BasicIterator& operator++() {
-    if (++place_.at == nodes_->pages_[place_.page].size()) place_ = {place_.page + 1, 0};
+  ConstIterator() = default;
+  ConstIterator(const PlanNodes& nodes, Place place) : nodes_(&nodes), place_(place) {}
+  const PlanNode& operator*() const { return nodes_->page(place_.page)[place_.at]; }
+  const PlanNode* operator->() const { return &**this; }
+  ConstIterator& operator++() {
+    if (++place_.at == nodes_->pages_[place_.page]->size()) place_ = {place_.page + 1, 0};
     return *this;
   }
-  BasicIterator operator++(int) { return std::exchange(*this, std::next(*this)); }
-  BasicIterator& operator--() {
-    if (place_.at == 0) place_ = {place_.page - 1, nodes_->pages_[place_.page - 1].size()};
+  ConstIterator operator++(int) { return std::exchange(*this, std::next(*this)); }
+  ConstIterator& operator--() {
+    if (place_.at == 0) place_ = {place_.page - 1, nodes_->pages_[place_.page - 1]->size()};
     --place_.at;
     return *this;
   }
-  BasicIterator operator--(int) { return std::exchange(*this, std::prev(*this)); }
-  bool operator==(const BasicIterator& other) const { return place_ == other.place_; }
+  ConstIterator operator--(int) { return std::exchange(*this, std::prev(*this)); }
+  bool operator==(const ConstIterator& other) const { return place_ == other.place_; }
 
  private:
-  Nodes* nodes_ = nullptr;
+  const PlanNodes* nodes_ = nullptr;
   Place place_;
 };
 
-inline PlanNodes::Iterator PlanNodes::begin() { return {*this, {0, 0}}; }
-inline PlanNodes::Iterator PlanNodes::end() { return {*this, {pages_.size(), 0}}; }
 inline PlanNodes::ConstIterator PlanNodes::begin() const { return {*this, {0, 0}}; }
 inline PlanNodes::ConstIterator PlanNodes::end() const { return {*this, {pages_.size(), 0}}; }
 

@@ -1,13 +1,10 @@
 #include "solver/ops/spool.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "util/error.h"
 #include "util/stream.h"
+#include "util/temp.h"
 
 namespace ops {
 namespace {
@@ -21,15 +18,11 @@ class PartReader final : public util::Reader {
   std::size_t read(std::span<std::byte> buffer) override {
     const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), left_));
     if (wanted == 0) return 0;
-    ssize_t got;
-    do {
-      got = pread(file_->get(), buffer.data(), wanted, static_cast<off_t>(offset_));
-    } while (got < 0 && errno == EINTR);
-    if (got < 0) util::throw_errno("read unpacked file");
+    const std::size_t got = util::with_context("read unpacked file", [&] { return util::read_at(file_->get(), offset_, buffer.first(wanted)); });
     if (got == 0) throw util::Error("read unpacked file: it was cut off");
-    offset_ += static_cast<std::uint64_t>(got);
-    left_ -= static_cast<std::uint64_t>(got);
-    return static_cast<std::size_t>(got);
+    offset_ += got;
+    left_ -= got;
+    return got;
   }
 
  private:
@@ -37,23 +30,12 @@ class PartReader final : public util::Reader {
   std::uint64_t offset_, left_;
 };
 
-util::Fd make_nameless_file(const std::filesystem::path& directory) {
-  const int fd = open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (fd >= 0) return util::Fd(fd);
-  // Not every file system has O_TMPFILE.
-  std::string path = (directory / "unpackXXXXXX").string();
-  util::Fd file(mkostemp(path.data(), O_CLOEXEC));
-  if (!file) util::throw_errno("create temporary file in `" + directory.string() + "`");
-  unlink(path.c_str());
-  return file;
-}
-
 }  // namespace
 
 Spool::Item Spool::add(util::Reader& from) {
   if (file_ == nullptr) {
     const std::filesystem::path directory = directory_.empty() ? std::filesystem::temp_directory_path() : directory_;
-    file_ = std::make_shared<util::Fd>(make_nameless_file(directory));
+    file_ = std::make_shared<util::Fd>(util::make_nameless_file(directory));
   }
   util::FdWriter file(file_->get());
   util::HashingWriter hash(file);

@@ -37,7 +37,7 @@ std::shared_ptr<const cache::Tree> tree_of(const OpServices& services, const cac
 }
 
 cache::LayerId commit_layer(const OpServices& services, const llb::Vertex& vertex, const solver::OpContext& context,
-                            std::span<const cache::LayerId> below, std::vector<oci::LayerEntry> entries,
+                            std::span<const cache::LayerId> below, oci::EntryStream& entries,
                             const cache::ContentOpener& open, const std::filesystem::path& written) {
   const bool packed = services.pack && services.packed_vertices.contains(vertex.digest());
   const bool mounted = services.mounted_vertices.contains(vertex.digest());
@@ -51,7 +51,7 @@ cache::LayerId commit_layer(const OpServices& services, const llb::Vertex& verte
   const bool followed = services.follower != nullptr && services.followed_vertices.contains(vertex.digest());
   if (options.pack && followed) mirror = services.follower->follow(below, context.stop);
   options.mirror = mirror.get();
-  const cache::LayerId id = services.layers.commit(std::move(entries), open, options, context.stop);
+  const cache::LayerId id = services.layers.commit(entries, open, options, context.stop);
   if (later) services.packer->add(id);
   return id;
 }

@@ -25,7 +25,7 @@ std::shared_ptr<const cache::Tree> tree_of(const OpServices& services, const cac
 /// on is packed in the background, so that the RUN need not wait. `below`: the chain on which it stands. `written`: the
 /// ready directory of CommitOptions, or empty. Throws util::Error, util::Cancelled.
 cache::LayerId commit_layer(const OpServices& services, const llb::Vertex& vertex, const solver::OpContext& context,
-                            std::span<const cache::LayerId> below, std::vector<oci::LayerEntry> entries,
+                            std::span<const cache::LayerId> below, oci::EntryStream& entries,
                             const cache::ContentOpener& open, const std::filesystem::path& written = {});
 
 /// Stores what is at `path` of a tree that has no layers as a layer, so that it can be mounted: the content of a

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cache/tree.h"
+#include "oci/entry_stream.h"
 #include "oci/layer.h"
 
 namespace test {
@@ -51,6 +52,12 @@ inline std::string show(const oci::LayerEntry& entry) {
 inline std::vector<std::string> show(const std::vector<oci::LayerEntry>& entries) {
   std::vector<std::string> lines;
   for (const oci::LayerEntry& entry : entries) lines.push_back(show(entry));
+  return lines;
+}
+
+inline std::vector<std::string> show(oci::EntryStream& entries) {
+  std::vector<std::string> lines;
+  for (oci::LayerEntry entry; entries.next(entry);) lines.push_back(show(entry));
   return lines;
 }
 

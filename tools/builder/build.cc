@@ -59,7 +59,7 @@ struct Machine {
       : secrets(make_secret_store(options)),
         cache(root),
         images(cache.content(), cache.layers(), cache.images(), cache.records(), registry, progress, {options.pull, stop}),
-        locals(cache.stat_directory()),
+        locals(cache.stat_directory(), cache.temporary()),
         https(cache.content(), cache.records(), "builder/" BUILDER_VERSION, secret_lookup()),
         gits({cache.root() / "git", cache.temporary(), cache.stat_directory(), secret_lookup(), secrets.ssh_socket("default").value_or("")}),
         sandbox(cache.temporary()) {

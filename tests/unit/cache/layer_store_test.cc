@@ -170,6 +170,23 @@ TEST_CASE("a ready directory is moved into the store") {
   }
 }
 
+TEST_CASE("a layer of so many entries that they are not kept is listed from the disk") {
+  test::Stores stores;
+  test::LayerFiles files;
+  for (int i = 0; i < 20'000; ++i) files.add(file_entry(std::to_string(100'000 + i), ""));
+  files.entries.push_back(file_entry("z", ""));
+  files.entries.back().hard_link = "100007";
+  const cache::ContentOpener open = [](const oci::LayerEntry&) { return std::make_unique<util::StringReader>(""); };
+  const cache::LayerId id = stores.layers->commit(files.entries, open, packed());
+  const auto listing = stores.layers->listing(id);
+  CHECK(listing->size() == 20'001);
+  CHECK(oci::canonical_digest(*listing) == id);
+  CHECK(listing->back().content == util::sha256_of(""));
+  CHECK(stores.layers->commit(files.entries, open, packed()) == id);
+  stores.reopen();
+  CHECK(*stores.layers->listing(id)->back().hard_link == "100007");
+}
+
 TEST_CASE("an empty layer is a layer") {
   test::Stores stores;
   cache::LayerId id = stores.commit({}, packed(true));

@@ -22,8 +22,9 @@ using Names = std::vector<std::string>;
 namespace {
 
 LocalTree tree_of(const test::TestDir& directory, std::vector<std::string> exclude = {}) {
+  // What it knows is read back at every question.
   return LocalTree(directory / "tree", std::move(exclude),
-                   std::make_shared<cache::StatCache>(directory / "stats", directory / "tree"));
+                   std::make_shared<cache::StatCache>(directory / "stats", directory / "tree"), directory.path(), 0);
 }
 
 std::string content(const LocalTree& tree, const std::string& path) {

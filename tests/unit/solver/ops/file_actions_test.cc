@@ -22,7 +22,7 @@ struct Scene {
     plan_action(*plan, action, [this](int) { return source; }, spool, {});
     return *plan;
   }
-  Lines layer(const llb::FileAction& action) { return show(apply(action).changes()); }
+  Lines layer(const llb::FileAction& action) { return show(*apply(action).changes()); }
   std::string read(const std::string& path) { return util::read_all(*plan->open(path)); }
 };
 

@@ -41,13 +41,13 @@ TEST_CASE("an untouched plan shows the base and is an empty layer") {
   CHECK_FALSE(plan.find("nothing"));
   CHECK(plan.list("") == Lines{"etc", "usr"});
   CHECK(read(plan, "etc/passwd") == "root");
-  CHECK(plan.changes().empty());
+  CHECK(plan.changes()->size() == 0);
 }
 
 TEST_CASE("a new file brings its parent directories along as they are in the base") {
   LayerPlan plan(base_tree());
   plan.put(test::file("etc/new"), content("n"));
-  CHECK(show(plan.changes()) == Lines{"d 750 1:2 etc", "f 644 0:0 etc/new"});
+  CHECK(show(*plan.changes()) == Lines{"d 750 1:2 etc", "f 644 0:0 etc/new"});
   CHECK(plan.list("etc") == Lines{"new", "passwd"});
   CHECK(read(plan, "etc/new") == "n");
 }
@@ -58,7 +58,7 @@ TEST_CASE("what is removed is gone, and is a whiteout only if the base has it") 
   plan.remove("etc/new");
   plan.remove("etc/passwd");
   plan.remove("etc/never");
-  CHECK(show(plan.changes()) == Lines{"d 750 1:2 etc", "w etc/passwd"});
+  CHECK(show(*plan.changes()) == Lines{"d 750 1:2 etc", "w etc/passwd"});
   CHECK(plan.list("etc").empty());
   CHECK_FALSE(plan.find("etc/passwd"));
 }
@@ -70,17 +70,17 @@ TEST_CASE("a directory that was removed and comes back hides what the base has i
   plan.put(test::directory("usr", 0700));
   CHECK_FALSE(plan.find("usr/lib"));
   CHECK(plan.list("usr").empty());
-  CHECK(show(plan.changes()) == Lines{"o 700 0:0 usr"});
+  CHECK(show(*plan.changes()) == Lines{"o 700 0:0 usr"});
   plan.put(test::file("usr/x"), content("x"));
   plan.remove("usr/x");
-  CHECK(show(plan.changes()) == Lines{"o 700 0:0 usr"});
+  CHECK(show(*plan.changes()) == Lines{"o 700 0:0 usr"});
 }
 
 TEST_CASE("a directory put over a directory keeps its content and takes the metadata") {
   LayerPlan plan(base_tree());
   plan.put(test::directory("usr/lib", 0700, 5, 6));
   CHECK(plan.find("usr/lib/a"));
-  CHECK(show(plan.changes()) == Lines{"d 755 0:0 usr", "d 700 5:6 usr/lib"});
+  CHECK(show(*plan.changes()) == Lines{"d 755 0:0 usr", "d 700 5:6 usr/lib"});
 }
 
 TEST_CASE("files with one content are hard links of the first in order") {
@@ -89,14 +89,14 @@ TEST_CASE("files with one content are hard links of the first in order") {
   plan.put(test::file("z"), shared);
   plan.put(test::file("a"), shared);
   plan.put(test::file("other"), content("o"));
-  CHECK(show(plan.changes()) == Lines{"f 644 0:0 a", "f 644 0:0 other", "h z = a"});
+  CHECK(show(*plan.changes()) == Lines{"f 644 0:0 a", "f 644 0:0 other", "h z = a"});
   // When one name is replaced, the other stands for itself.
   plan.put(test::file("a"), content("new"));
-  CHECK(show(plan.changes()) == Lines{"f 644 0:0 a", "f 644 0:0 other", "f 644 0:0 z"});
+  CHECK(show(*plan.changes()) == Lines{"f 644 0:0 a", "f 644 0:0 other", "f 644 0:0 z"});
   CHECK(read(plan, "z") == "s");
 }
 
-TEST_CASE("copied files are found in their tree by where they are planned, also after the changes were taken") {
+TEST_CASE("copied files are found in their tree by where they are planned, also while the changes are read") {
   const auto source = std::make_shared<cache::MemoryTree>();
   source->add(test::file("src/a"), "a");
   source->add(test::file("src/d/b"), "b");
@@ -120,7 +120,7 @@ TEST_CASE("copied files are found in their tree by where they are planned, also 
   for (const bool taken : {false, true}) {
     CAPTURE(taken);
     if (taken) {
-      CHECK(show(plan.take_changes()) == Lines{"d 755 0:0 to", "f 644 0:0 to/m", "f 644 0:0 to/n", "d 755 0:0 to/there",
+      CHECK(show(*plan.changes()) == Lines{"d 755 0:0 to", "f 644 0:0 to/m", "f 644 0:0 to/n", "d 755 0:0 to/there",
                                                "f 644 0:0 to/there/a", "d 755 0:0 to/there/d", "f 644 0:0 to/there/d/b"});
     }
     CHECK(read(plan, "to/m") == "not below src");
@@ -138,10 +138,10 @@ TEST_CASE("a copied file may get other names; what is changed of it is changed o
   plan.put(test::file("a"), copied);
   plan.put(test::file("b"), copied);
   plan.change_file("b", 0600, 1, 1, 0);
-  CHECK(show(plan.changes()) == Lines{"f 644 0:0 a", "f 600 1:1 b"});
+  CHECK(show(*plan.changes()) == Lines{"f 644 0:0 a", "f 600 1:1 b"});
   plan.link("a", "c");
   plan.change_file("c", 0700, 2, 2, 0);
-  CHECK(show(plan.changes()) == Lines{"f 700 2:2 a", "f 600 1:1 b", "h c = a"});
+  CHECK(show(*plan.changes()) == Lines{"f 700 2:2 a", "f 600 1:1 b", "h c = a"});
   CHECK(read(plan, "c") == "a");
   // Only what this copy put there is shared.
   CHECK(plan.share_content("b", ops::CopiedFiles{source, "", ""}) == nullptr);
@@ -153,7 +153,7 @@ TEST_CASE("a copied file may get other names; what is changed of it is changed o
 TEST_CASE("a hard link to a file of the base takes that file into the layer") {
   LayerPlan plan(base_tree());
   plan.link("usr/lib/a", "usr/b");
-  CHECK(show(plan.changes()) == Lines{"d 755 0:0 usr", "f 644 0:0 usr/b", "d 755 0:0 usr/lib", "h usr/lib/a = usr/b"});
+  CHECK(show(*plan.changes()) == Lines{"d 755 0:0 usr", "f 644 0:0 usr/b", "d 755 0:0 usr/lib", "h usr/lib/a = usr/b"});
   CHECK(read(plan, "usr/b") == "a");
 }
 
@@ -163,7 +163,7 @@ TEST_CASE("missing directories are made like asked for, existing ones are left a
   like.mode = 0711;
   like.uid = 7;
   plan.make_directories("usr/lib/x/y", like, DirectoryTime::given);
-  CHECK(show(plan.changes()) ==
+  CHECK(show(*plan.changes()) ==
         Lines{"d 755 0:0 usr", "d 755 0:0 usr/lib", "d 711 7:0 usr/lib/x", "d 711 7:0 usr/lib/x/y"});
   CHECK_THROWS_WITH_AS(plan.make_directories("etc/passwd/x", like, DirectoryTime::given),
                        "create directory `/etc/passwd/x`: `/etc/passwd` is not a directory", util::Error);
@@ -193,5 +193,5 @@ TEST_CASE("what is asked between changes is answered as it is then") {
   plan.remove("usr/lib");
   plan.put(test::directory("usr/lib"));
   plan.put(test::file("usr/lib/b"), content("c"));
-  CHECK(show(plan.changes()) == Lines{"o 755 0:0 usr", "d 755 0:0 usr/lib", "f 644 0:0 usr/lib/b"});
+  CHECK(show(*plan.changes()) == Lines{"o 755 0:0 usr", "d 755 0:0 usr/lib", "f 644 0:0 usr/lib/b"});
 }
