@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "cache/layer_store_state.h"
@@ -24,26 +25,28 @@ class ContentFeed::Current final : public util::BlockReader {
   Current(ContentFeed& feed, util::HashingWriter& archive) : feed_(feed), archive_(archive) {}
   void start() {
     ended_ = false;
-    hash_ = util::Sha256();
+    hash_.reset();
   }
   util::Bytes next_block() override {
     const util::Bytes bytes = advance(kBlockSize);
-    if (shared_) archive_.share(hash_, bytes);
+    if (shared_) archive_.share(hash(), bytes);
     return bytes;
   }
   std::size_t read(std::span<std::byte> buffer) override {
     const util::Bytes bytes = advance(buffer.size());
     std::ranges::copy(bytes, buffer.begin());
-    if (shared_) archive_.share(hash_, buffer.first(bytes.size()));
+    if (shared_) archive_.share(hash(), buffer.first(bytes.size()));
     return bytes.size();
   }
   util::Digest digest() {
     if (last_.hashed) return last_.digest;
     archive_.settle();
-    return last_.reader->finish(hash_.finish());
+    return last_.reader->finish(hash().finish());
   }
 
  private:
+  util::Sha256& hash() { return hash_ ? *hash_ : hash_.emplace(); }
+
   /// At most so many of the next bytes, none at the end of the file.
   util::Bytes advance(std::size_t most) {
     while (!ended_) {
@@ -67,7 +70,7 @@ class ContentFeed::Current final : public util::BlockReader {
 
   ContentFeed& feed_;
   util::HashingWriter& archive_;
-  util::Sha256 hash_;
+  std::optional<util::Sha256> hash_;  ///< of the file, if it is to be taken
   Piece last_;
   bool ended_ = true;
   bool shared_ = false;  ///< what `advance` gave is to be hashed together with the archive

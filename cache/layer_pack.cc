@@ -49,14 +49,18 @@ std::string pack_variant(const PackOptions& options) {
   return options.level ? std::to_string(*options.level) : std::string();
 }
 
+util::Sha256& CheckedReader::hash() {
+  return hash_ ? *hash_ : hash_.emplace();
+}
+
 std::size_t CheckedReader::read(std::span<std::byte> buffer) {
   if (stop_.stop_requested()) throw util::Cancelled();
   std::size_t count = from_->read(buffer);
   util::Bytes data(buffer.data(), count);
   if (archive_ != nullptr) {
-    archive_->share(hash_, data);
+    archive_->share(hash(), data);
   } else if (!vouched_ && !left_) {
-    hash_.update(data);
+    hash().update(data);
   }
   size_ += count;
   if (copy_to_ >= 0 && count > 0) {
@@ -70,7 +74,7 @@ util::Digest CheckedReader::finish() {
   while (read(buffer) != 0) {
   }
   if (archive_ != nullptr) archive_->settle();
-  return finish(vouched_ ? entry_.content : hash_.finish());
+  return finish(vouched_ ? entry_.content : hash().finish());
 }
 
 void CheckedReader::close() {

@@ -168,6 +168,7 @@ class CheckedReader final : public util::Reader {
   util::Digest finish(const util::Digest& digest);
 
  private:
+  util::Sha256& hash();
   static bool is_vouched(const util::Reader& from, const oci::LayerEntry& entry) {
     const auto* vouching = dynamic_cast<const VouchingReader*>(&from);
     return vouching != nullptr && entry.content && vouching->vouched() == entry.content;
@@ -180,7 +181,7 @@ class CheckedReader final : public util::Reader {
   bool vouched_;  ///< the source sees to it that the digest is the entry's
   bool left_ = false;
   util::HashingWriter* archive_ = nullptr;
-  util::Sha256 hash_;
+  std::optional<util::Sha256> hash_;  ///< if it is taken here
   std::uint64_t size_ = 0;
 };
 

@@ -139,7 +139,7 @@ util::Fd LocalTree::open_path(const std::string& path, int flags) const {
 }
 
 void LocalTree::list_names(SeenDirectories::Directory& directory, int fd) const {
-  const std::vector<util::DirEntry> listed = util::list_directory(fd);
+  const std::vector<util::DirEntry> listed = util::read_directory(fd);
   SeenNames names;
   std::size_t text = 0;
   for (const util::DirEntry& entry : listed) text += entry.name.size();
@@ -151,6 +151,35 @@ void LocalTree::list_names(SeenDirectories::Directory& directory, int fd) const 
   }
   directory.names.replace(std::move(names));
   directory.listed = true;
+}
+
+/// Files are opened directory by directory: from the second on, the way to it is not walked again.
+util::Fd LocalTree::open_file(const std::string& path) const {
+  // Not blocking, in case a pipe took the place of the file.
+  constexpr int kFlags = O_RDONLY | O_NONBLOCK;
+  if (const std::size_t slash = path.rfind('/'); slash != std::string::npos) {
+    if (const std::shared_ptr<util::Fd> directory = last_directory(path.substr(0, slash))) {
+      util::Fd file(::openat(directory->get(), path.c_str() + slash + 1, kFlags | O_NOFOLLOW | O_NOATIME | O_CLOEXEC));
+      if (file) return file;
+    }
+  }
+  // What stands in the way is found out there, and that leaving a trace cannot be helped.
+  return open_path(path, kFlags);
+}
+
+/// Null when it was another one last time, or cannot be opened.
+std::shared_ptr<util::Fd> LocalTree::last_directory(std::string path) const {
+  auto last = last_directory_.lock();
+  if (last->path != path) {
+    *last = {std::move(path), nullptr};
+    return nullptr;
+  }
+  try {
+    if (last->fd == nullptr) last->fd = std::make_shared<util::Fd>(util::open_in_root(root_.get(), path, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  } catch (const util::SystemError&) {
+    return nullptr;
+  }
+  return last->fd;
 }
 
 /// Fills in the names, and if wanted the stat of each that is not hidden by its name alone.
@@ -347,8 +376,7 @@ std::unique_ptr<util::Reader> LocalTree::open(const std::string& path) const {
     throw util::Error(fmt::format("read `{}` in `{}`: not a regular file", path, name_));
   static util::Counter& count = util::counter("context.files_read");
   count.add();
-  // Not blocking, in case a pipe took the place of the file.
-  util::Fd fd = open_path(path, O_RDONLY | O_NONBLOCK);
+  util::Fd fd = open_file(path);
   const auto parent = directory(parent_of(path));
   const SeenName* seen = parent->names.find(base_of(path));
   if (seen != nullptr && seen->trusted)

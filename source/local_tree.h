@@ -71,6 +71,8 @@ class LocalTree final : public cache::Tree {
   void for_each_visible(const std::string& path, bool with_stats, const F& f) const;
   oci::LayerEntry entry(const std::string& path, const SeenName& seen, std::string_view link_target) const;
   util::Fd open_path(const std::string& path, int flags) const;
+  util::Fd open_file(const std::string& path) const;
+  std::shared_ptr<util::Fd> last_directory(std::string path) const;
   util::Digest hash(const std::string& path, const std::stop_token& stop) const;
   /// Notes the digest of what was read of a file; it counts for the life of the tree. Later builds are told of it only
   /// if the file is still the one that was looked at (`same`). `since`: when reading it began.
@@ -85,6 +87,12 @@ class LocalTree final : public cache::Tree {
   std::shared_ptr<cache::StatCache> stats_;
   Stat root_stat_;
   mutable util::Sync<std::unordered_set<std::string>> prefetched_{};
+  /// The directory in which a file was opened last, and once more are, that itself.
+  struct LastDirectory {
+    std::string path;
+    std::shared_ptr<util::Fd> fd;
+  };
+  mutable util::Sync<LastDirectory> last_directory_{};
   std::filesystem::path spill_directory_;
   std::size_t in_memory_;
   mutable SeenDirectories directories_;

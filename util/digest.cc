@@ -158,7 +158,7 @@ struct Sha256::State {
   }
 };
 
-Sha256::Sha256() : state_(std::make_unique<State>()) {
+Sha256::Sha256() : state_(std::make_unique_for_overwrite<State>()) {
   SHA256_Init(&state_->context);
 }
 

@@ -81,10 +81,6 @@ bool raw_stat(int dir_fd, const std::string& path, struct stat& raw) {
   return ::fstatat(dir_fd, path.c_str(), &raw, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT) == 0;
 }
 
-struct CloseDir {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
 }  // namespace
 
 FileStat stat_at(int dir_fd, const std::string& path) {
@@ -102,20 +98,22 @@ std::optional<FileStat> find_stat_at(int dir_fd, const std::string& path) {
 
 std::vector<DirEntry> list_directory(int dir_fd) {
   // Opened anew: the position of the caller's descriptor stays, and an O_PATH one will do.
-  Fd fd = open_at(dir_fd, ".", O_RDONLY | O_DIRECTORY);
-  std::unique_ptr<DIR, CloseDir> directory(::fdopendir(fd.get()));
-  if (!directory) throw_errno("read directory");
-  fd.release();
+  return read_directory(open_at(dir_fd, ".", O_RDONLY | O_DIRECTORY).get());
+}
+
+std::vector<DirEntry> read_directory(int dir_fd) {
+  // Not with opendir(3), which takes memory anew for each of very many.
+  alignas(dirent64) thread_local std::array<char, std::size_t{32} << 10> buffer;
   std::vector<DirEntry> entries;
-  while (true) {
-    errno = 0;
-    const dirent* entry = ::readdir(directory.get());
-    if (entry == nullptr) break;
-    std::string_view name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    entries.push_back({std::string(name), type_of_entry(entry->d_type)});
+  while (const ssize_t size = ::getdents64(dir_fd, buffer.data(), buffer.size())) {
+    if (size < 0) throw_errno("read directory");
+    for (ssize_t at = 0; at < size;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
+      at += entry->d_reclen;
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") entries.push_back({std::string(name), type_of_entry(entry->d_type)});
+    }
   }
-  if (errno != 0) throw_errno("read directory");
   std::sort(entries.begin(), entries.end(), [](const DirEntry& a, const DirEntry& b) { return a.name < b.name; });
   return entries;
 }

@@ -143,7 +143,7 @@ Bytes header_bytes(Header& header) {
   header.magic = {'u', 's', 't', 'a', 'r', '\0'};
   header.version = {'0', '0'};
   header.checksum.fill(' ');
-  unsigned sum = tar_format::checksum(header).first;
+  unsigned sum = tar_format::plain_checksum(header);
   // Six digits, NUL, blank: as every tar writes it.
   for (int i = 5; i >= 0; --i, sum >>= 3)
     header.checksum[static_cast<std::size_t>(i)] = static_cast<char>('0' + (sum & 7));

@@ -77,12 +77,15 @@ std::unique_ptr<util::Reader> LayerPlan::open(const std::string& path) const {
   decltype(PlanNode::bytes) bytes;
   {
     std::lock_guard lock(reading_);
-    const PlanNode* node = nodes_.find(path);
-    if (node == nullptr) {
-      if (!base_shows(path)) throw util::Error("open `/" + path + "`: not found");
-      return base_->open(path);
+    if (last_.path != path) {
+      const PlanNode* node = nodes_.find(path);
+      if (node == nullptr) {
+        if (!base_shows(path)) throw util::Error("open `/" + path + "`: not found");
+        return base_->open(path);
+      }
+      last_ = {path, node->bytes};
     }
-    bytes = node->bytes;
+    bytes = last_.bytes;
   }
   if (const CopiedFilesRef* files = std::get_if<CopiedFilesRef>(&bytes)) return (*files)->tree->open((*files)->source_of(path).value());
   const FileContentRef& content = std::get<FileContentRef>(bytes);
@@ -131,6 +134,7 @@ void LayerPlan::put(oci::LayerEntry entry, CopiedFilesRef files) {
 FileContentRef LayerPlan::share_content(const std::string& path, const CopiedFiles& files) {
   PlanNode* node = nodes_.find(path);
   if (node == nullptr) return nullptr;
+  last_.path.clear();
   const CopiedFilesRef* copied = std::get_if<CopiedFilesRef>(&node->bytes);
   if (copied == nullptr || copied->get() != &files) return nullptr;
   FileContentRef content = content_in(files.tree, files.source_of(path).value());
@@ -141,6 +145,7 @@ FileContentRef LayerPlan::share_content(const std::string& path, const CopiedFil
 
 void LayerPlan::put_node(oci::LayerEntry entry, std::variant<FileContentRef, CopiedFilesRef> bytes) {
   CHECK(!entry.path.empty());
+  last_.path.clear();
   take_parents(entry.path);
   entry.kind = Kind::node;
   entry.hard_link.clear();
@@ -185,6 +190,7 @@ void LayerPlan::remove(const std::string& path) {
   CHECK(!path.empty());
   asked_directory_ = "/";
   taken_directory_.clear();
+  last_.path.clear();
   nodes_.erase_tree(path);
   if (!base_shows(path) || !base_->find(path)) return;
   take_parents(path);
@@ -263,6 +269,7 @@ class LayerPlan::Changes final : public oci::EntryStream {
     if (next_ == plan_.nodes_.end()) return false;
     const PlanNode& node = *next_;
     entry = node.entry;
+    if (entry.is_file()) plan_.last_ = {entry.path, node.bytes};
     if (node.origin != Origin::placed) {
       if (const auto time = times_.find(entry.path); time != times_.end()) entry.mtime = time->second;
     }

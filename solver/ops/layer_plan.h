@@ -76,7 +76,13 @@ class LayerPlan final : public cache::Tree {
 
   std::shared_ptr<const cache::Tree> base_;
   PlanNodes nodes_;
-  mutable std::mutex reading_;  // of `nodes_`, while it is read only
+  mutable std::mutex reading_;  // of `nodes_`, while it is read only, and of `last_`
+  /// The file that was read last, which mostly is opened next; no path: none, or the plan has changed.
+  struct LastRead {
+    std::string path;
+    decltype(PlanNode::bytes) bytes;
+  };
+  mutable LastRead last_;
   bool has_derived_times_ = false;  ///< a node may be `made` or `passed`
   bool has_own_content_ = false;    ///< a node may have content that another shares
   // Files are put directory by directory: what was found out about the last directory is asked for again and again.

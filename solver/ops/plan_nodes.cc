@@ -84,7 +84,7 @@ PlanNode& PlanNodes::put(PlanNode node) {
   Place place = place_of(node.entry.path);
   if (place.page == pages_.size()) {
     if (pages_.empty() || pages_.back()->size() == PlanPage::kCapacity) {
-      auto fresh = std::make_unique<PlanPage>();
+      auto fresh = std::make_unique<PlanPage>(memory_);
       fresh->insert(0, std::move(node));
       ++size_;
       insert_page(pages_.size(), std::move(fresh));
@@ -97,7 +97,7 @@ PlanNode& PlanNodes::put(PlanNode node) {
   }
   if (pages_[place.page]->size() == PlanPage::kCapacity) {
     constexpr std::size_t kHalf = PlanPage::kCapacity / 2;
-    auto behind = std::make_unique<PlanPage>();
+    auto behind = std::make_unique<PlanPage>(memory_);
     edit(place.page).split(kHalf, *behind);
     insert_page(place.page + 1, std::move(behind));
     if (place.at > kHalf) place = {place.page + 1, place.at - kHalf};

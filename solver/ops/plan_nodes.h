@@ -57,6 +57,7 @@ class PlanNodes {
   void erase_page(std::size_t index);
   void note_in_memory(PlanPage& page) const;
 
+  PlanMemory memory_;
   std::vector<std::unique_ptr<PlanPage>> pages_;  ///< none is empty
   std::size_t size_ = 0;
   mutable util::SpillFile spill_;

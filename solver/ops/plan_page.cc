@@ -11,18 +11,33 @@
 
 namespace ops {
 
-void PlanPage::allocate() {
-  if (nodes_ != nullptr) return;
+PlanMemory::~PlanMemory() {
+  while (count_ > 0) ::munmap(waiting_[--count_], kBytes);
+}
+
+void* PlanMemory::take() {
+  if (count_ > 0) return waiting_[--count_];
   void* memory = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
-  nodes_ = static_cast<PlanNode*>(memory);
+  return memory;
+}
+
+void PlanMemory::give(void* memory) noexcept {
+  if (count_ == waiting_.size()) {
+    ::munmap(memory, kBytes);
+  } else {
+    waiting_[count_++] = memory;
+  }
+}
+
+void PlanPage::allocate() {
+  if (nodes_ == nullptr) nodes_ = static_cast<PlanNode*>(memory_.take());
 }
 
 void PlanPage::free() noexcept {
   if (nodes_ == nullptr) return;
   std::destroy(begin(), end());
-  ::munmap(nodes_, kBytes);
-  nodes_ = nullptr;
+  memory_.give(std::exchange(nodes_, nullptr));
 }
 
 void PlanPage::insert(std::size_t at, PlanNode node) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -26,14 +27,32 @@ struct PlanNode {
   } origin = Origin::placed;
 };
 
-/// Some nodes in order, side by side in memory of their own, which goes back to the system whole: between texts that stay, the
-/// heap would keep it. They can be put out of memory and come back. Not thread-safe.
-class PlanPage {
+/// Where pages have their memory from: the system, for between texts that stay the heap would keep it. A little of what one
+/// gives back waits for the next. Not thread-safe.
+class PlanMemory {
  public:
   static constexpr std::size_t kBytes = std::size_t{32} << 10;
-  static constexpr std::size_t kCapacity = kBytes / sizeof(PlanNode);
 
-  PlanPage() = default;
+  PlanMemory() = default;
+  PlanMemory(const PlanMemory&) = delete;
+  PlanMemory& operator=(const PlanMemory&) = delete;
+  ~PlanMemory();
+  /// `kBytes` of it. Throws std::bad_alloc.
+  void* take();
+  void give(void* memory) noexcept;
+
+ private:
+  std::array<void*, 4> waiting_{};
+  std::size_t count_ = 0;
+};
+
+/// Some nodes in order, side by side. They can be put out of memory and come back. Not thread-safe.
+class PlanPage {
+ public:
+  static constexpr std::size_t kCapacity = PlanMemory::kBytes / sizeof(PlanNode);
+
+  /// `memory` must outlive the page.
+  explicit PlanPage(PlanMemory& memory) : memory_(memory) {}
   PlanPage(const PlanPage&) = delete;
   PlanPage& operator=(const PlanPage&) = delete;
   ~PlanPage() { free(); }
@@ -65,6 +84,7 @@ class PlanPage {
   void allocate();
   void free() noexcept;
 
+  PlanMemory& memory_;
   PlanNode* nodes_ = nullptr;
   std::size_t size_ = 0;
   bool changed_ = true;  ///< since it was spilled last
