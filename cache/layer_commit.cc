@@ -1,8 +1,3 @@
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <sys/stat.h>
-
-#include <algorithm>
 #include <system_error>
 #include <utility>
 

@@ -16,6 +16,7 @@
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/spill_file.h"
 #include "util/stream.h"
 
 namespace cache {
@@ -36,6 +37,8 @@ static_assert(sizeof(Header) == 32 && sizeof(StatRecord) == 80 && sizeof(StatSlo
 
 constexpr std::size_t kUnit = 8;
 constexpr std::size_t kPiece = std::size_t{64} << 10;
+/// Bytes of the table from which on it is put aside while it grows, so that memory need not hold it twice. A power of two.
+constexpr std::size_t kWorthAFile = std::size_t{1} << 20;
 static_assert(kPiece % LaneHash::kBlock == 0);
 
 std::uint32_t tag_of(std::string_view path) {
@@ -223,11 +226,18 @@ void StatCacheDraft::reopen() {
 }
 
 void StatCacheDraft::grow() {
-  std::vector<StatSlot> larger(slots_.size() * 2);
-  for (const StatSlot& slot : slots_) {
-    if (slot.place != 0) larger[*find_slot(larger, slot.tag, [](std::uint64_t) { return false; })] = slot;
+  const std::size_t size = slots_.size();
+  util::SpillFile aside(size * sizeof(StatSlot) < kWorthAFile ? std::filesystem::path() : path_.parent_path());
+  const std::optional<std::uint64_t> position = aside.put(std::as_bytes(std::span(slots_)));
+  std::vector<StatSlot> piece = position ? std::vector<StatSlot>(kPiece / sizeof(StatSlot)) : std::move(slots_);
+  if (position) slots_ = std::vector<StatSlot>();
+  slots_ = std::vector<StatSlot>(size * 2);
+  for (std::size_t at = 0; at < size; at += piece.size()) {
+    if (position) aside.get(*position + at * sizeof(StatSlot), std::as_writable_bytes(std::span(piece)));
+    for (const StatSlot& slot : piece) {
+      if (slot.place != 0) slots_[*find_slot(slots_, slot.tag, [](std::uint64_t) { return false; })] = slot;
+    }
   }
-  slots_ = std::move(larger);
 }
 
 }  // namespace cache

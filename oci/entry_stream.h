@@ -9,7 +9,7 @@
 namespace oci {
 
 /// The entries of a layer in the order of path_less, one after the other: there may be more than shall be in memory.
-/// Not thread-safe.
+/// Not thread-safe, but not bound to a thread.
 class EntryStream {
  public:
   virtual ~EntryStream() = default;

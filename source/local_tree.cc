@@ -305,6 +305,8 @@ std::optional<oci::LayerEntry> LocalTree::find(const std::string& path) const {
   }
   const auto parent = directory(parent_of(path));
   const SeenName* seen = parent->names.find(base_of(path));
+  // It may have gone, and the directory been listed since.
+  if (seen == nullptr || !seen->stat.found()) return std::nullopt;
   // The first target that was seen of a link is the one.
   if (seen->stat.type() == FileType::symlink && parent->names.link_target(*seen).empty()) {
     parent->names.set_link_target(*seen, util::read_link_at(root_.get(), path));

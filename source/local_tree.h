@@ -87,7 +87,7 @@ class LocalTree final : public cache::Tree {
   std::shared_ptr<cache::StatCache> stats_;
   Stat root_stat_;
   mutable util::Sync<std::unordered_set<std::string>> prefetched_{};
-  /// The directory in which a file was opened last, and once more are, that itself.
+  /// Where a file was opened last; `fd` from the second one on.
   struct LastDirectory {
     std::string path;
     std::shared_ptr<util::Fd> fd;

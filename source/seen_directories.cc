@@ -1,15 +1,24 @@
 #include "source/seen_directories.h"
 
+#include <algorithm>
+
 namespace source {
+namespace {
+
+/// Bytes that are no large directory, however little is to stay in memory.
+constexpr std::int64_t kStays = std::int64_t{16} << 10;
+
+}  // namespace
 
 SeenDirectories::Held::Held(SeenDirectories& all, Directory& directory) : all_(all), directory_(directory), lock_(directory.mutex) {
-  directory.used.store(true, std::memory_order_relaxed);
   if (directory.names.is_spilled()) directory.names.restore(all.spill_);
 }
 
 SeenDirectories::Held SeenDirectories::hold(const std::string& path) {
+  Directory& wanted = directory(path);
+  wanted.used.store(true, std::memory_order_relaxed);
   trim();
-  return {*this, directory(path)};
+  return {*this, wanted};
 }
 
 SeenDirectories::Directory& SeenDirectories::directory(const std::string& path) {
@@ -20,7 +29,9 @@ SeenDirectories::Directory& SeenDirectories::directory(const std::string& path) 
 
 /// The directory is locked.
 void SeenDirectories::count(Directory& directory) {
-  const auto bytes = static_cast<std::int64_t>(directory.names.bytes());
+  auto bytes = static_cast<std::int64_t>(directory.names.bytes());
+  // A large one would come back for each of its names.
+  if (bytes > std::max(in_memory_ / 4, kStays)) bytes = 0;
   if (bytes == directory.counted) return;
   resident_ += bytes - directory.counted;
   directory.counted = bytes;
@@ -53,8 +64,9 @@ void SeenDirectories::trim() {
       queue_.push_back(coldest);
       return;
     }
-    if (!coldest->names.spill(spill_)) no_room_ = true;
     coldest->queued = false;
+    if (coldest->counted == 0) continue;  // it has become large
+    if (!coldest->names.spill(spill_)) no_room_ = true;
     count(*coldest);
   }
 }

@@ -17,11 +17,12 @@
 
 namespace source {
 
-/// What is known of the directories of a tree, by path. However many there are, only some megabytes stay in memory; the rest is
-/// in a nameless file. Thread-safe.
+/// What is known of the names in the directories of a tree, by the directories' paths. Only some megabytes of it stay in memory,
+/// and directories that are large by themselves; the rest is in a nameless file. Thread-safe.
 class SeenDirectories {
  public:
-  static constexpr std::size_t kInMemory = std::size_t{6} << 20;  ///< bytes
+  /// Bytes; a directory of more than a quarter of it stays.
+  static constexpr std::size_t kInMemory = std::size_t{6} << 20;
 
   /// `spill_directory`: where that file is made; empty: all stays in memory.
   explicit SeenDirectories(std::filesystem::path spill_directory, std::size_t in_memory = kInMemory)

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <memory>
 
 #include "util/error.h"
 
@@ -106,6 +106,7 @@ std::vector<DirEntry> read_directory(int dir_fd) {
   alignas(dirent64) thread_local std::array<char, std::size_t{32} << 10> buffer;
   std::vector<DirEntry> entries;
   while (const ssize_t size = ::getdents64(dir_fd, buffer.data(), buffer.size())) {
+    if (size < 0 && errno == ENOENT) break;  // it was removed: there is nothing in it
     if (size < 0) throw_errno("read directory");
     for (ssize_t at = 0; at < size;) {
       const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at);

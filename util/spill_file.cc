@@ -13,6 +13,14 @@ namespace {
 /// What is out of memory must not take the room of what is to be stored.
 constexpr std::uint64_t kLeaveFree = std::uint64_t{1} << 30;
 
+/// Bytes that were put until that is looked at again.
+constexpr std::uint64_t kLookAgain = std::uint64_t{32} << 20;
+
+bool has_room(int file) {
+  struct statvfs disk = {};
+  return ::fstatvfs(file, &disk) != 0 || std::uint64_t{disk.f_bavail} * disk.f_frsize >= kLeaveFree;
+}
+
 }  // namespace
 
 int SpillFile::file() {
@@ -20,10 +28,7 @@ int SpillFile::file() {
   auto file = file_.lock();
   if (!*file) {
     *file = make_nameless_file(directory_);
-    struct statvfs disk = {};
-    if (::fstatvfs(file->get(), &disk) == 0 && std::uint64_t{disk.f_bavail} * disk.f_frsize < kLeaveFree) {
-      throw Error(fmt::format("`{}` has not much room left", directory_.native()));
-    }
+    if (!has_room(file->get())) throw Error(fmt::format("`{}` has not much room left", directory_.native()));
   }
   fd_.store(file->get(), std::memory_order_release);
   return file->get();
@@ -33,6 +38,7 @@ std::optional<std::uint64_t> SpillFile::put(Bytes data) noexcept {
   if (directory_.empty() || full_.load(std::memory_order_relaxed)) return std::nullopt;
   const std::uint64_t position = end_.fetch_add(data.size());
   if (!put_again(position, data)) return std::nullopt;
+  if (position / kLookAgain != end_ / kLookAgain && !has_room(fd_)) full_ = true;
   return position;
 }
 

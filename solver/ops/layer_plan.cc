@@ -75,18 +75,18 @@ std::vector<std::string> LayerPlan::list(const std::string& path) const {
 
 std::unique_ptr<util::Reader> LayerPlan::open(const std::string& path) const {
   decltype(PlanNode::bytes) bytes;
+  bool in_base = false;
   {
     std::lock_guard lock(reading_);
-    if (last_.path != path) {
+    if (last_.path != path || path.empty()) {
       const PlanNode* node = nodes_.find(path);
-      if (node == nullptr) {
-        if (!base_shows(path)) throw util::Error("open `/" + path + "`: not found");
-        return base_->open(path);
-      }
-      last_ = {path, node->bytes};
+      last_ = node != nullptr ? LastRead{path, node->bytes} : LastRead();
+      in_base = node == nullptr;
     }
+    if (in_base && !base_shows(path)) throw util::Error("open `/" + path + "`: not found");
     bytes = last_.bytes;
   }
+  if (in_base) return base_->open(path);
   if (const CopiedFilesRef* files = std::get_if<CopiedFilesRef>(&bytes)) return (*files)->tree->open((*files)->source_of(path).value());
   const FileContentRef& content = std::get<FileContentRef>(bytes);
   if (content == nullptr) throw util::Error("open `/" + path + "`: not a regular file");

@@ -5,6 +5,9 @@
 namespace ops {
 namespace {
 
+/// So many pages come back before one more may stay.
+constexpr std::size_t kPatience = 4;
+
 bool is_before(const PlanNode& node, std::string_view path) {
   return oci::path_less(node.entry.path, path);
 }
@@ -58,6 +61,8 @@ PlanNodes::Place PlanNodes::place_of(std::string_view path) const {
   const auto found = std::partition_point(pages_.begin(), pages_.end(),
                                           [&](const std::unique_ptr<PlanPage>& one) { return oci::path_less(one->last_path(), path); });
   const auto index = static_cast<std::size_t>(found - pages_.begin());
+  // What is put in no order goes to any page: the more of them had to come back for it, the more may stay.
+  if (pages_[index]->is_spilled() && ++looked_for_ % kPatience == 0) ++pages_in_memory_;
   PlanPage& nodes = page(index);
   const auto node = std::partition_point(nodes.begin(), nodes.end(), [&](const PlanNode& one) { return is_before(one, path); });
   return {index, static_cast<std::size_t>(node - nodes.begin())};

@@ -61,7 +61,8 @@ class PlanNodes {
   std::vector<std::unique_ptr<PlanPage>> pages_;  ///< none is empty
   std::size_t size_ = 0;
   mutable util::SpillFile spill_;
-  std::size_t pages_in_memory_;
+  mutable std::size_t pages_in_memory_;
+  mutable std::size_t looked_for_ = 0;  ///< pages that came back into memory for one of their nodes
   mutable std::deque<PlanPage*> queue_;  ///< in memory; what was not used when its turn comes goes out
 };
 

@@ -66,6 +66,23 @@ void PlanPage::split(std::size_t at, PlanPage& behind) {
   size_ = at;
 }
 
+bool PlanPage::store(std::string& encoded, util::SpillFile& file) {
+  const std::size_t size = encoded.size();
+  if (size <= room_) {
+    if (!file.put_again(*position_, util::as_bytes(encoded))) return false;
+  } else {
+    // With room for what may be put between these nodes.
+    encoded.resize(size + (position_ ? size / 2 : 0));
+    const std::optional<std::uint64_t> position = file.put(util::as_bytes(encoded));
+    if (!position) return false;
+    position_ = position;
+    room_ = encoded.size();
+  }
+  stored_ = size;
+  changed_ = false;
+  return true;
+}
+
 bool PlanPage::spill(util::SpillFile& file) {
   // What the bytes of a node come from stays; a copy shares it between its files, which a node with none may part.
   constexpr std::size_t kLookBack = 2;
@@ -83,13 +100,7 @@ bool PlanPage::spill(util::SpillFile& file) {
     if (!known) bytes.push_back(node.bytes);
     if (changed_) encoder.number(known ? from - 1 : bytes.size() - 1);
   }
-  if (changed_) {
-    const std::optional<std::uint64_t> position = file.put(util::as_bytes(encoder.out()));
-    if (!position) return false;
-    position_ = position;
-    stored_ = encoder.out().size();
-    changed_ = false;
-  }
+  if (changed_ && !store(encoder.out(), file)) return false;
   last_path_ = nodes_[size_ - 1].entry.path;
   bytes_ = std::move(bytes);
   bytes_.shrink_to_fit();

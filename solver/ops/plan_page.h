@@ -83,6 +83,7 @@ class PlanPage {
  private:
   void allocate();
   void free() noexcept;
+  bool store(std::string& encoded, util::SpillFile& file);
 
   PlanMemory& memory_;
   PlanNode* nodes_ = nullptr;
@@ -91,7 +92,7 @@ class PlanPage {
   bool spilled_ = false;
   std::string last_path_;                          ///< while it is spilled
   std::optional<std::uint64_t> position_;          ///< where it was spilled
-  std::size_t stored_ = 0;                         ///< bytes there
+  std::size_t stored_ = 0, room_ = 0;              ///< bytes there, and how many there may be
   std::vector<decltype(PlanNode::bytes)> bytes_;   ///< of the nodes, while it is spilled; each for one or several in a row
 };
 

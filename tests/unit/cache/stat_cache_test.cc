@@ -139,6 +139,19 @@ TEST_CASE("a damaged cache file is as good as none") {
   CHECK(cache::StatCache(directory.path(), "/tree").find("5", stat_of(5)));
 }
 
+TEST_CASE("a table that is put aside while it grows loses nothing") {
+  constexpr std::uint64_t kCount = 150'000;
+  test::TestDir directory;
+  cache::StatCache cache(directory.path(), "/tree");
+  const util::Digest digest = util::sha256_of("x");
+  for (std::uint64_t i = 0; i < kCount; ++i) REQUIRE(cache.put(std::to_string(i), stat_of(i), digest));
+  cache.save();
+  const cache::StatCache saved(directory.path(), "/tree");
+  for (std::uint64_t i = 0; i < kCount; ++i) {
+    if (cache.find(std::to_string(i), stat_of(i)) != digest || saved.find(std::to_string(i), stat_of(i)) != digest) FAIL("lost " << i);
+  }
+}
+
 TEST_CASE("fifty thousand entries are loaded and asked for quickly") {
   test::TestDir directory;
   auto path = [](int i) {
