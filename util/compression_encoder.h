@@ -22,6 +22,29 @@ class ChunkEncoder {
 /// the speed of `gzip -6`.
 std::unique_ptr<ChunkEncoder> make_gzip_encoder(std::optional<int> level);
 
+/// Bytes that are all incompressible, or all not, as far as samples tell.
+struct DataRun {
+  Bytes data;
+  bool incompressible = false;
+};
+
+/// Data cut into runs of both kinds, as long as they can be.
+class DataRuns {
+ public:
+  /// `glance`: takes less time, and takes what is incompressible for compressible now and then.
+  explicit DataRuns(Bytes data, bool glance = false) : data_(data), glance_(glance), next_(next_is_incompressible()) {}
+  bool at_end() const { return data_.empty(); }
+  /// Not at the end.
+  DataRun next();
+
+ private:
+  bool next_is_incompressible() const;
+
+  Bytes data_;
+  bool glance_;
+  bool next_;  ///< of which kind the next run is
+};
+
 /// A zstd frame (RFC 8878) with a checksum. `level` 0..22; nullopt = default.
 std::unique_ptr<ChunkEncoder> make_zstd_encoder(std::optional<int> level);
 

@@ -13,35 +13,13 @@
 namespace util {
 namespace {
 
-// The four below are part of the output format: other values mean other bytes for the same layer.
+// What is below is part of the output format: other values mean other bytes for the same layer.
 
-/// What is looked at as a whole when runs of incompressible data are searched for.
-constexpr std::size_t kBlock = std::size_t{16} << 10;
-/// Bytes of a block that are counted, in `kSamples` pieces.
-constexpr std::size_t kSampled = 4096;
-constexpr std::size_t kSamples = 16;
 /// The fast level. Of those of ISA-L it is the highest whose output is the same on every x86-64 with SSE 4.2; level 3
 /// differs with the vector instructions there are.
 constexpr int kFastLevel = 2;
 
 constexpr std::size_t kStoredPiece = 65535;  // longest stored block, RFC 1951 section 3.2.4
-
-/// Bytes that look as if drawn at random, each value as often as the others, hold nothing for a compressor. The sum of
-/// squares of how often each value occurs in n random bytes is n²/256 + n, with a deviation of 361 for the n here. Less
-/// than that is too even to be random: a table, which does compress.
-bool is_incompressible(Bytes block) {
-  if (block.size() < kBlock) return false;
-  std::array<std::uint16_t, 256> counts{};
-  for (std::size_t sample = 0; sample < kSamples; ++sample) {
-    for (std::byte value : block.subspan(sample * (block.size() / kSamples), kSampled / kSamples)) {
-      ++counts[std::to_integer<std::size_t>(value)];
-    }
-  }
-  std::uint64_t squares = 0;
-  for (std::uint64_t count : counts) squares += count * count;
-  constexpr std::uint64_t kEven = kSampled * kSampled / 256;
-  return squares > kEven + kSampled / 2 && squares < kEven * 112 / 100 + kSampled;
-}
 
 void put_little_endian(std::byte* to, std::uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i, value >>= 8) to[i] = static_cast<std::byte>(value);
@@ -69,29 +47,22 @@ std::size_t store(Bytes run, std::byte* const begin) {
   return static_cast<std::size_t>(to + 8 - begin);
 }
 
-Bytes first_block(Bytes data) {
-  return data.first(std::min(data.size(), kBlock));
-}
-
 /// Cuts a chunk into runs of incompressible and other data, each a member.
 class GzipEncoder : public ChunkEncoder {
  public:
   Bytes encode(Bytes input, std::vector<std::byte>& space) final {
     std::size_t done = 0;
+    DataRuns runs(input);
     do {
-      const bool random = is_incompressible(first_block(input));
-      std::size_t size = 0;
-      do {
-        size += first_block(input.subspan(size)).size();
-      } while (size < input.size() && is_incompressible(first_block(input.subspan(size))) == random);
-      const Bytes run = input.first(size);
+      const auto [run, random] = runs.next();
+      const std::size_t size = run.size();
       input = input.subspan(size);
       if (space.size() < done + bound(size)) space.resize(done + bound(size) + input.size());
       const std::span<std::byte> to = std::span(space).subspan(done);
       std::size_t written = random ? 0 : compress(run, to);
       if (written == 0) written = store(run, to.data());
       done += written;
-    } while (!input.empty());
+    } while (!runs.at_end());
     return Bytes(space).first(done);
   }
 

@@ -19,7 +19,7 @@ void check(std::size_t result) {
 
 class ZstdEncoder final : public ChunkEncoder {
  public:
-  explicit ZstdEncoder(std::optional<int> level) : context_(ZSTD_createCCtx()) {
+  explicit ZstdEncoder(std::optional<int> level) : has_level_(level.has_value()), context_(ZSTD_createCCtx()) {
     if (!context_) throw Error("start the zstd compressor: not enough memory");
     set(ZSTD_c_compressionLevel, level.value_or(kDefaultLevel));
     if (!level) {
@@ -31,17 +31,44 @@ class ZstdEncoder final : public ChunkEncoder {
   Bytes encode(Bytes input, std::vector<std::byte>& space) override {
     const std::size_t bound = ZSTD_compressBound(input.size());
     if (space.size() < bound) space.resize(bound);
-    const std::size_t size = ZSTD_compress2(context_.get(), space.data(), space.size(), input.data(), input.size());
-    check(size);
-    return Bytes(space).first(size);
+    DataRuns runs(input, true);
+    const DataRun first = has_level_ ? DataRun{input} : runs.next();
+    if (first.data.size() == input.size()) {
+      const std::size_t size = ZSTD_compress2(context_.get(), space.data(), space.size(), input.data(), input.size());
+      check(size);
+      return Bytes(space).first(size);
+    }
+    return encode_runs(input.size(), first, runs, space);
   }
 
  private:
+  /// What holds nothing to compress begins and ends with a block: zstd sees that and stores it.
+  Bytes encode_runs(std::size_t size, DataRun run, DataRuns& more, std::vector<std::byte>& space) {
+    ZSTD_CCtx* const context = context_.get();
+    check(ZSTD_CCtx_reset(context, ZSTD_reset_session_only));
+    check(ZSTD_CCtx_setPledgedSrcSize(context, size));
+    ZSTD_outBuffer to = {space.data(), space.size(), 0};
+    for (;;) {
+      const bool is_last = more.at_end();
+      ZSTD_inBuffer from = {run.data.data(), run.data.size(), 0};
+      while (const std::size_t left = ZSTD_compressStream2(context, &to, &from, is_last ? ZSTD_e_end : ZSTD_e_flush)) {
+        check(left);
+        // Each block may take three bytes more than what it stores.
+        if (to.pos != to.size) continue;
+        space.resize(space.size() + left);
+        to = {space.data(), space.size(), to.pos};
+      }
+      if (is_last) return Bytes(space).first(to.pos);
+      run = more.next();
+    }
+  }
+
   void set(ZSTD_cParameter parameter, int value) { check(ZSTD_CCtx_setParameter(context_.get(), parameter, value)); }
 
   struct Free {
     void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
   };
+  bool has_level_;
   std::unique_ptr<ZSTD_CCtx, Free> context_;
 };
 

@@ -112,6 +112,25 @@ TEST_CASE("what cannot be compressed is stored, and costs almost no space") {
   }
 }
 
+TEST_CASE("zstd stores what cannot be compressed within the frame it is in") {
+  std::mt19937 random(12);
+  std::string noise(std::size_t{9} << 20, '\0');
+  for (char& c : noise) c = static_cast<char>(random());
+  CHECK(compress(Compression::zstd, noise, 2).size() < noise.size() + noise.size() / 1000);
+  CHECK(decompress(compress(Compression::zstd, noise)) == noise);
+  std::string mixed;
+  for (std::size_t size : {1, 500, 16384, 16385, 40000, 65535, 65536, 200000, 1500000, 4500000}) {
+    mixed += sample(size + 3);
+    mixed.append(noise, 5, size);
+  }
+  const std::string packed = compress(Compression::zstd, mixed);
+  CHECK(compress(Compression::zstd, mixed, 3, std::nullopt, mixed.size()) == packed);
+  CHECK(decompress(packed) == mixed);
+  // No worse than what zstd does by itself, and the text before the noise serves the text behind it.
+  CHECK(packed.size() < compress(Compression::zstd, mixed, 1, 3).size() * 101 / 100);
+  CHECK(run_tool("zstd -dcq", packed) == mixed);
+}
+
 TEST_CASE("tables with all byte values are compressed") {
   std::string table;
   while (table.size() < 300000) table.push_back(static_cast<char>(table.size()));
