@@ -12,6 +12,25 @@
 #include "util/error.h"
 
 namespace util {
+namespace {
+
+/// Calls `read_from(done)` until `buffer` is full or the file ends.
+template <typename F>
+size_t fill(std::span<std::byte> buffer, const F& read_from) {
+  size_t done = 0;
+  while (done < buffer.size()) {
+    const ssize_t n = read_from(done);
+    if (n == 0) break;
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      throw_errno("read");
+    }
+    done += static_cast<size_t>(n);
+  }
+  return done;
+}
+
+}  // namespace
 
 Fd& Fd::operator=(Fd&& other) noexcept {
   if (this != &other) {
@@ -59,31 +78,13 @@ Fd open_file(const std::filesystem::path& path, int flags, mode_t mode) {
 }
 
 size_t read_full(int fd, std::span<std::byte> buffer) {
-  size_t done = 0;
-  while (done < buffer.size()) {
-    ssize_t n = ::read(fd, buffer.data() + done, buffer.size() - done);
-    if (n == 0) break;
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      throw_errno("read");
-    }
-    done += static_cast<size_t>(n);
-  }
-  return done;
+  return fill(buffer, [&](size_t done) { return ::read(fd, buffer.data() + done, buffer.size() - done); });
 }
 
 size_t read_at(int fd, std::uint64_t position, std::span<std::byte> buffer) {
-  size_t done = 0;
-  while (done < buffer.size()) {
-    ssize_t n = ::pread(fd, buffer.data() + done, buffer.size() - done, static_cast<off_t>(position + done));
-    if (n == 0) break;
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      throw_errno("read");
-    }
-    done += static_cast<size_t>(n);
-  }
-  return done;
+  return fill(buffer, [&](size_t done) {
+    return ::pread(fd, buffer.data() + done, buffer.size() - done, static_cast<off_t>(position + done));
+  });
 }
 
 void write_at(int fd, std::uint64_t position, std::span<const std::byte> data) {
