@@ -52,7 +52,7 @@ builder_pkg_dependency(crypto "libcrypto>=3.0")
 builder_pkg_dependency(lzma "liblzma>=5.2")
 find_library(bzip2_${kind} bz2 REQUIRED)
 builder_dependency(bzip2 "${bzip2_${kind}}")
-builder_pkg_dependency(zstd "libzstd>=1.5")
+builder_pkg_dependency(zstd "libzstd>=1.5.4")
 builder_pkg_dependency(zlib "zlib>=1.2.13")
 builder_pkg_dependency(deflate "libdeflate>=1.14")
 # Only its headers, as below: Debian has no archive of it.

@@ -31,7 +31,7 @@ struct DataRun {
 /// Data cut into runs of both kinds, as long as they can be.
 class DataRuns {
  public:
-  /// `glance`: takes less time, and takes what is incompressible for compressible now and then.
+  /// `glance`: takes a tenth of the time, and a table whose bytes have all values for incompressible.
   explicit DataRuns(Bytes data, bool glance = false) : data_(data), glance_(glance), next_(next_is_incompressible()) {}
   bool at_end() const { return data_.empty(); }
   /// Not at the end.

@@ -1,4 +1,6 @@
 #include <fmt/format.h>
+// What is below ZSTD_STATIC_LINKING_ONLY may change with the library's version: only ZSTD_c_stableInBuffer is used of it.
+#define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 
 #include "util/compression_encoder.h"
@@ -27,6 +29,8 @@ class ZstdEncoder final : public ChunkEncoder {
       set(ZSTD_c_windowLog, kDefaultWindowLog);
     }
     set(ZSTD_c_checksumFlag, 1);
+    // The chunk is its own window: no copy of it.
+    set(ZSTD_c_stableInBuffer, 1);
   }
   Bytes encode(Bytes input, std::vector<std::byte>& space) override {
     const std::size_t bound = ZSTD_compressBound(input.size());
@@ -48,9 +52,10 @@ class ZstdEncoder final : public ChunkEncoder {
     check(ZSTD_CCtx_reset(context, ZSTD_reset_session_only));
     check(ZSTD_CCtx_setPledgedSrcSize(context, size));
     ZSTD_outBuffer to = {space.data(), space.size(), 0};
+    ZSTD_inBuffer from = {run.data.data(), 0, 0};
     for (;;) {
       const bool is_last = more.at_end();
-      ZSTD_inBuffer from = {run.data.data(), run.data.size(), 0};
+      from.size += run.data.size();
       while (const std::size_t left = ZSTD_compressStream2(context, &to, &from, is_last ? ZSTD_e_end : ZSTD_e_flush)) {
         check(left);
         // Each block may take three bytes more than what it stores.
