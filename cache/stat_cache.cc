@@ -63,12 +63,18 @@ struct StatCache::State {
   explicit State(const std::filesystem::path& file) : old(file), used(old.slots()), fresh(file) {}
 
   const StatCacheFile old;
-  mutable std::vector<std::atomic<unsigned char>> used;  ///< slots of `old` that were asked for
+  enum Use : unsigned char { none, found, replaced };
+  mutable std::vector<std::atomic<Use>> used;  ///< of the slots of `old`; what is `replaced` is in `fresh`
   struct Fresh {
     explicit Fresh(const std::filesystem::path& file) : draft(file) {}
     StatCacheDraft draft;  ///< stands before what `old` says
     bool saved = true;
     bool failed = false;  ///< to be written: `draft` is of no use any more
+
+    void fail(const util::Error& error) {
+      failed = true;
+      util::log_warning(fmt::format("note the digests of files in the stat cache: {}", error.what()));
+    }
   };
   util::Sync<Fresh> fresh;
 };
@@ -82,15 +88,20 @@ std::optional<util::Digest> StatCache::find(const std::string& path, const util:
   if (const std::optional<std::size_t> slot = state_->old.find(path)) {
     const StatRecord record = state_->old.entry(*slot)->record;
     if (same(record, stat)) {
-      state_->used[*slot].store(1, std::memory_order_relaxed);
+      State::Use before = State::none;
+      state_->used[*slot].compare_exchange_strong(before, State::found, std::memory_order_relaxed);
       return record_digest(record);
     }
   }
   auto fresh = state_->fresh.lock();
   if (fresh->failed) return std::nullopt;
-  const std::optional<StatRecord> found = fresh->draft.find(path);
-  if (!found || !same(*found, stat)) return std::nullopt;
-  return record_digest(*found);
+  try {
+    const std::optional<StatRecord> found = fresh->draft.find(path);
+    if (found && same(*found, stat)) return record_digest(*found);
+  } catch (const util::Error& error) {
+    fresh->fail(error);
+  }
+  return std::nullopt;
 }
 
 bool StatCache::put(const std::string& path, const util::FileStat& stat, const util::Digest& digest,
@@ -103,9 +114,9 @@ bool StatCache::put(const std::string& path, const util::FileStat& stat, const u
   try {
     fresh->draft.put(path, record);
     fresh->saved = false;
+    if (const std::optional<std::size_t> slot = state_->old.find(path)) state_->used[*slot] = State::replaced;
   } catch (const util::Error& error) {
-    fresh->failed = true;
-    util::log_warning(fmt::format("note the digests of files in the stat cache: {}", error.what()));
+    fresh->fail(error);
   }
   return true;
 }
@@ -119,9 +130,10 @@ void StatCache::save() noexcept {
     for (std::size_t slot = 0; slot != state_->old.slots(); ++slot) {
       std::optional<StatCacheFile::Entry> entry = state_->old.entry(slot);
       if (!entry) continue;
-      if (state_->used[slot].load(std::memory_order_relaxed) != 0) entry->record.used_day = day;
-      if (entry->record.used_day + kForgetDays < day || fresh->draft.find(entry->path)) continue;
-      fresh->draft.put(entry->path, entry->record);
+      const State::Use use = state_->used[slot].exchange(State::replaced);
+      if (use == State::found) entry->record.used_day = day;
+      if (use == State::replaced || entry->record.used_day + kForgetDays < day) continue;
+      fresh->draft.add(entry->path, entry->record);
     }
     fresh->draft.commit();
     fresh->saved = true;

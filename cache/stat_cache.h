@@ -14,8 +14,8 @@ namespace cache {
 /// Digests of the files of one directory tree, remembered with what lstat said: a file is not read again while device,
 /// inode, ctime, mtime and size are the same. Entries whose ctime is not older than a tenth of a second before they were
 /// hashed are not trusted (racy timestamps, as git does); two seconds where the file system's times look coarse. One flat
-/// file per tree, mapped at once; what is new goes into a file without a name, which takes its place at `save`: of a
-/// file that is put in, memory holds eight to sixteen bytes. Thread-safe; of two processes that save, the last one wins.
+/// file per tree, mapped at once; what is new goes into a file without a name, which takes its place at `save`, so that
+/// memory holds little of it. Thread-safe; of two processes that save, the last one wins.
 class StatCache {
  public:
   /// `directory` is where the cache files live; `tree` is the absolute path of the tree.

@@ -16,16 +16,15 @@
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/log.h"
-#include "util/spill_file.h"
 #include "util/stream.h"
 
 namespace cache {
 namespace {
 
-constexpr char kMagic[8] = {'b', 'l', 'd', 's', 't', 'a', 't', '\2'};  // the last byte is the version
+constexpr char kMagic[8] = {'b', 'l', 'd', 's', 't', 'a', 't', '\3'};  // the last byte is the version
 
 /// On disk: Header, the body (entries: StatRecord, its path, zeros up to a multiple of kUnit; in front of the table a multiple
-/// of LaneHash::kBlock), the table of `slots` StatSlots.
+/// of LaneHash::kBlock), the table of `slots` PlaceSlots.
 struct Header {
   char magic[8];
   std::uint64_t checksum;  ///< of everything behind the header
@@ -33,31 +32,18 @@ struct Header {
   std::uint32_t slots;
   std::uint32_t reserved;
 };
-static_assert(sizeof(Header) == 32 && sizeof(StatRecord) == 80 && sizeof(StatSlot) == 8);
+static_assert(sizeof(Header) == 32 && sizeof(StatRecord) == 80 && sizeof(util::PlaceSlot) == 8);
 
 constexpr std::size_t kUnit = 8;
 constexpr std::size_t kPiece = std::size_t{64} << 10;
-/// Bytes of the table from which on it is put aside while it grows, so that memory need not hold it twice. A power of two.
-constexpr std::size_t kWorthAFile = std::size_t{1} << 20;
 static_assert(kPiece % LaneHash::kBlock == 0);
 
 std::uint32_t tag_of(std::string_view path) {
   return static_cast<std::uint32_t>(lane_hash(path) >> 32);
 }
 
-std::uint64_t position_of(const StatSlot& slot) {
-  return std::uint64_t{slot.place - 1} * kUnit;
-}
-
-/// The slot of that tag for which `is_it(position)`, or else the empty one where it would stand; nullopt when all are taken.
-template <typename F>
-std::optional<std::size_t> find_slot(std::span<const StatSlot> slots, std::uint32_t tag, const F& is_it) {
-  const std::size_t mask = slots.size() - 1;
-  for (std::size_t i = 0, at = tag & mask; i != slots.size(); ++i, at = (at + 1) & mask) {
-    const StatSlot& slot = slots[at];
-    if (slot.place == 0 || (slot.tag == tag && is_it(position_of(slot)))) return at;
-  }
-  return std::nullopt;
+std::uint64_t position_of(std::uint32_t place) {
+  return std::uint64_t{place - 1} * kUnit;
 }
 
 template <typename T>
@@ -109,81 +95,99 @@ bool StatCacheFile::read_header() {
   std::memcpy(&header, data_, sizeof header);
   if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) return false;
   const std::string_view rest = std::string_view(data_, size_).substr(sizeof header);
-  const std::uint64_t table = sizeof(StatSlot) * std::uint64_t{header.slots};
+  const std::uint64_t table = sizeof(util::PlaceSlot) * std::uint64_t{header.slots};
   if (!std::has_single_bit(header.slots) || table > rest.size() || header.body_size != rest.size() - table) return false;
   if (header.body_size % LaneHash::kBlock != 0 || lane_hash(rest) != header.checksum) return false;
   body_ = rest.substr(0, header.body_size);
-  slots_ = {reinterpret_cast<const StatSlot*>(body_.data() + body_.size()), header.slots};
+  slots_ = {reinterpret_cast<const util::PlaceSlot*>(body_.data() + body_.size()), header.slots};
   return true;
 }
 
 std::optional<std::size_t> StatCacheFile::find(std::string_view path) const {
   if (slots_.empty()) return std::nullopt;
-  const auto is_it = [&](std::uint64_t position) {
-    const std::optional<Entry> entry = entry_at(body_, position);
+  const auto is_it = [&](std::uint32_t place) {
+    const std::optional<Entry> entry = entry_at(body_, position_of(place));
     return entry && entry->path == path;
   };
-  const std::optional<std::size_t> slot = find_slot(slots_, tag_of(path), is_it);
-  return slot && slots_[*slot].place != 0 ? slot : std::nullopt;
+  const std::uint32_t tag = tag_of(path);
+  const std::size_t start = util::segment_start(tag, slots_.size());
+  const std::optional<std::size_t> slot = util::find_slot(slots_.subspan(start, std::min(slots_.size(), util::kPlaceSegment)), tag, is_it);
+  return slot && slots_[start + *slot].place != 0 ? std::optional(start + *slot) : std::nullopt;
 }
 
 std::optional<StatCacheFile::Entry> StatCacheFile::entry(std::size_t slot) const {
-  return slots_[slot].place == 0 ? std::nullopt : entry_at(body_, position_of(slots_[slot]));
+  return slots_[slot].place == 0 ? std::nullopt : entry_at(body_, position_of(slots_[slot].place));
 }
 
 std::optional<StatRecord> StatCacheDraft::find(std::string_view path) const {
   StatRecord record;
-  const auto is_it = [&](std::uint64_t position) { return is_entry(position, path, record); };
-  const std::optional<std::size_t> slot = find_slot(slots_, tag_of(path), is_it);
-  return slots_[*slot].place == 0 ? std::nullopt : std::optional(record);
+  const auto is_it = [&](std::uint32_t place) { return is_entry(place, path, record); };
+  return table_.find(tag_of(path), is_it) ? std::optional(record) : std::nullopt;
 }
 
 void StatCacheDraft::put(std::string_view path, StatRecord record) {
-  record.path_size = static_cast<std::uint32_t>(path.size());
   StatRecord before;
-  const std::uint32_t tag = tag_of(path);
-  const std::size_t slot = *find_slot(slots_, tag, [&](std::uint64_t position) { return is_entry(position, path, before); });
-  if (slots_[slot].place == 0) ++count_;
-  slots_[slot] = {tag, static_cast<std::uint32_t>((written_ + tail_.size()) / kUnit + 1)};
+  table_.put(tag_of(path), next_place(), [&](std::uint32_t place) { return is_entry(place, path, before); });
+  append(path, record);
+}
+
+void StatCacheDraft::add(std::string_view path, StatRecord record) {
+  table_.add(tag_of(path), next_place());
+  append(path, record);
+}
+
+std::uint32_t StatCacheDraft::next_place() const {
+  return static_cast<std::uint32_t>((written_ + tail_.size()) / kUnit + 1);
+}
+
+void StatCacheDraft::append(std::string_view path, StatRecord record) {
+  record.path_size = static_cast<std::uint32_t>(path.size());
   tail_ += view(std::span(&record, 1));
   tail_ += path;
   pad(tail_, written_, kUnit);
   if (tail_.size() >= kPiece) flush();
-  if (count_ * 2 > slots_.size()) grow();
+}
+
+template <typename F>
+void StatCacheDraft::read_body(const F& f) const {
+  std::vector<char> piece(kPiece);
+  for (std::uint64_t position = 0; position != written_;) {
+    const std::size_t count = read(position, std::span(piece).first(std::min<std::uint64_t>(piece.size(), written_ - position)));
+    if (count == 0) throw util::Error(fmt::format("read back `{}`: it was cut off", path_.native()));
+    f(std::string_view(piece.data(), count));
+    position += count;
+  }
 }
 
 void StatCacheDraft::commit() {
   pad(tail_, written_, LaneHash::kBlock);
   flush();
+  const std::size_t slots = table_.settle();
   Header header = {};
   std::memcpy(header.magic, kMagic, sizeof kMagic);
   header.body_size = written_;
-  header.slots = static_cast<std::uint32_t>(slots_.size());
-  LaneHash hash(written_ + std::span(slots_).size_bytes());
-  std::vector<char> piece(kPiece);
-  for (std::uint64_t position = 0; position != written_;) {
-    const std::size_t count = read(position, std::span(piece).first(std::min<std::uint64_t>(piece.size(), written_ - position)));
-    if (count == 0) throw util::Error(fmt::format("read back `{}`: it was cut off", path_.native()));
-    hash.update({piece.data(), count});
-    position += count;
-  }
-  hash.update(view(std::span(slots_)));
+  header.slots = static_cast<std::uint32_t>(slots);
+  LaneHash hash(written_ + slots * sizeof(util::PlaceSlot));
+  read_body([&](std::string_view piece) { hash.update(piece); });
+  table_.read([&](std::span<const util::PlaceSlot> piece) {
+    hash.update(view(piece));
+    util::write_all(file_->fd(), view(piece));
+  });
   header.checksum = hash.finish();
-  util::write_all(file_->fd(), view(std::span(slots_)));
   if (::lseek(file_->fd(), 0, SEEK_SET) != 0) util::throw_errno(fmt::format("write `{}`", path_.native()));
   util::write_all(file_->fd(), view(std::span(&header, 1)));
   file_->commit();
   committed_ = true;
 }
 
-bool StatCacheDraft::is_entry(std::uint64_t position, std::string_view path, StatRecord& record) const {
+bool StatCacheDraft::is_entry(std::uint32_t place, std::string_view path, StatRecord& record) const {
   std::array<char, 512> space;
   std::vector<char> long_space;
   const std::size_t size = sizeof record + path.size();
   std::span<char> buffer(space);
   if (size > buffer.size()) buffer = long_space = std::vector<char>(size);
   buffer = buffer.first(size);
-  if (read(position, buffer) != size) return false;
+  if (read(position_of(place), buffer) != size) return false;
   std::memcpy(&record, buffer.data(), sizeof record);
   return record.path_size == path.size() && std::string_view(buffer.data(), size).substr(sizeof record) == path;
 }
@@ -214,30 +218,9 @@ void StatCacheDraft::flush() {
 void StatCacheDraft::reopen() {
   util::AtomicFile fresh(path_);
   if (::lseek(fresh.fd(), sizeof(Header), SEEK_SET) < 0) util::throw_errno(fmt::format("write `{}`", path_.native()));
-  std::vector<char> piece(kPiece);
-  for (std::uint64_t position = 0; position != written_;) {
-    const std::size_t count = read(position, std::span(piece).first(std::min<std::uint64_t>(piece.size(), written_ - position)));
-    if (count == 0) throw util::Error(fmt::format("read `{}`: it was cut off", path_.native()));
-    util::write_all(fresh.fd(), std::string_view(piece.data(), count));
-    position += count;
-  }
+  read_body([&](std::string_view piece) { util::write_all(fresh.fd(), piece); });
   file_.emplace(std::move(fresh));
   committed_ = false;
-}
-
-void StatCacheDraft::grow() {
-  const std::size_t size = slots_.size();
-  util::SpillFile aside(size * sizeof(StatSlot) < kWorthAFile ? std::filesystem::path() : path_.parent_path());
-  const std::optional<std::uint64_t> position = aside.put(std::as_bytes(std::span(slots_)));
-  std::vector<StatSlot> piece = position ? std::vector<StatSlot>(kPiece / sizeof(StatSlot)) : std::move(slots_);
-  if (position) slots_ = std::vector<StatSlot>();
-  slots_ = std::vector<StatSlot>(size * 2);
-  for (std::size_t at = 0; at < size; at += piece.size()) {
-    if (position) aside.get(*position + at * sizeof(StatSlot), std::as_writable_bytes(std::span(piece)));
-    for (const StatSlot& slot : piece) {
-      if (slot.place != 0) slots_[*find_slot(slots_, slot.tag, [](std::uint64_t) { return false; })] = slot;
-    }
-  }
 }
 
 }  // namespace cache

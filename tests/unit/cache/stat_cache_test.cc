@@ -139,7 +139,7 @@ TEST_CASE("a damaged cache file is as good as none") {
   CHECK(cache::StatCache(directory.path(), "/tree").find("5", stat_of(5)));
 }
 
-TEST_CASE("a table that is put aside while it grows loses nothing") {
+TEST_CASE("a table that goes to the disk loses nothing, and takes what replaces and what stays") {
   constexpr std::uint64_t kCount = 150'000;
   test::TestDir directory;
   cache::StatCache cache(directory.path(), "/tree");
@@ -149,6 +149,16 @@ TEST_CASE("a table that is put aside while it grows loses nothing") {
   const cache::StatCache saved(directory.path(), "/tree");
   for (std::uint64_t i = 0; i < kCount; ++i) {
     if (cache.find(std::to_string(i), stat_of(i)) != digest || saved.find(std::to_string(i), stat_of(i)) != digest) FAIL("lost " << i);
+  }
+  cache::StatCache next(directory.path(), "/tree");
+  const util::Digest other = util::sha256_of("y");
+  for (std::uint64_t i = 0; i < kCount; i += 3) REQUIRE(next.put(std::to_string(i), stat_of(i + 1), other));
+  for (std::uint64_t i = kCount; i < kCount + 100; ++i) REQUIRE(next.put(std::to_string(i), stat_of(i), digest));
+  next.save();
+  const cache::StatCache last(directory.path(), "/tree");
+  for (std::uint64_t i = 0; i < kCount + 100; ++i) {
+    const bool replaced = i < kCount && i % 3 == 0;
+    if (last.find(std::to_string(i), stat_of(replaced ? i + 1 : i)) != (replaced ? other : digest)) FAIL("lost " << i);
   }
 }
 
