@@ -209,8 +209,8 @@ class Walker {
 
 }  // namespace
 
-std::string join_path(const std::string& directory, const std::string& name) {
-  if (directory.empty()) return name;
+std::string join_path(const std::string& directory, std::string_view name) {
+  if (directory.empty()) return std::string(name);
   if (name.empty()) return directory;
   std::string path;
   path.reserve(directory.size() + 1 + name.size());

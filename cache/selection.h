@@ -38,7 +38,7 @@ void walk(const Tree& tree, const Match& match, const util::PatternMatcher& excl
           const std::stop_token& stop = {});
 
 /// "a" + "b" -> "a/b"; an empty side gives the other.
-std::string join_path(const std::string& directory, const std::string& name);
+std::string join_path(const std::string& directory, std::string_view name);
 /// "a/b" -> "a"; "b" -> "".
 std::string parent_path(const std::string& path);
 /// "a/b" -> "b".

@@ -8,34 +8,18 @@
 #include <iterator>
 #include <system_error>
 
-#include "source/seen_file.h"
+#include "cache/selection.h"
 #include "util/error.h"
 #include "util/parallel.h"
 #include "util/stats.h"
-#include "util/stream.h"
 
 namespace source {
 namespace {
 
+using cache::base_name;
+using cache::join_path;
+using cache::parent_path;
 using util::FileType;
-
-/// Reserved, since tens of thousands of these are kept.
-std::string join(const std::string& directory, std::string_view name) {
-  if (directory.empty()) return std::string(name);
-  std::string path;
-  path.reserve(directory.size() + 1 + name.size());
-  return path.append(directory).append(1, '/').append(name);
-}
-
-std::string parent_of(const std::string& path) {
-  std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? std::string() : path.substr(0, slash);
-}
-
-std::string base_of(const std::string& path) {
-  std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? path : path.substr(slash + 1);
-}
 
 util::Counter& files_stat() {
   static util::Counter& count = util::counter("context.files_stat");
@@ -43,24 +27,6 @@ util::Counter& files_stat() {
 }
 
 }  // namespace
-
-/// A file that nobody has read yet: who takes its digest while reading saves the key's pass over it.
-class LocalTree::UnhashedReader final : public cache::LearningReader {
- public:
-  /// `tree` must outlive the reader.
-  UnhashedReader(const LocalTree& tree, SeenFile file) : tree_(tree), file_(std::move(file)) {}
-  std::size_t read(std::span<std::byte> buffer) override { return file_.read(buffer); }
-  void close() override { unchanged_ = file_.close(); }
-  void learn(const util::Digest& digest) override {
-    if (!unchanged_) close();
-    tree_.remember(file_.path(), file_.stat(), digest, *unchanged_, file_.opened());
-  }
-
- private:
-  const LocalTree& tree_;
-  SeenFile file_;
-  std::optional<bool> unchanged_;  ///< once it is closed
-};
 
 LocalTree::LocalTree(const std::filesystem::path& directory, std::vector<std::string> exclude,
                      std::shared_ptr<cache::StatCache> stats, std::filesystem::path spill_directory, std::size_t in_memory)
@@ -97,14 +63,14 @@ LocalTree::~LocalTree() = default;
 /// Without links in the middle: a path below a link does not exist in a tree.
 LocalTree::Stat LocalTree::stat(const std::string& path) const {
   if (path.empty()) return root_stat_;
-  const std::string parent_path = parent_of(path), name = base_of(path);
+  const std::string parent_name = parent_path(path), name = base_name(path);
   {
-    const auto parent = directory(parent_path);
+    const auto parent = directory(parent_name);
     const SeenName* seen = parent->names.find(name);
     if (seen != nullptr && seen->stat.taken()) return seen->stat.stat();
     if (seen == nullptr && parent->listed) return std::nullopt;
   }
-  const Stat above = stat(parent_path);
+  const Stat above = stat(parent_name);
   Stat result;
   if (above && above->type == FileType::directory) {
     files_stat().add();
@@ -116,70 +82,37 @@ LocalTree::Stat LocalTree::stat(const std::string& path) const {
     }
   }
   // Another thread may have looked at the same time: what was seen first counts.
-  const auto parent = directory(parent_path);
+  const auto parent = directory(parent_name);
   SeenName& seen = parent->names.make(name);
   if (!seen.stat.taken()) seen.stat.take(result);
   return seen.stat.stat();
 }
 
-/// Reading leaves no trace: a time of last access for each of many files would be as many inodes to be written.
-util::Fd LocalTree::open_path(const std::string& path, int flags) const {
-  const std::string_view name = path.empty() ? "." : std::string_view(path);
-  try {
-    try {
-      return util::open_in_root(root_.get(), name, flags | O_NOFOLLOW | O_NOATIME);
-    } catch (const util::SystemError& error) {
-      if (error.code() != EPERM) throw;  // that is for the owner only
-    }
-    return util::open_in_root(root_.get(), name, flags | O_NOFOLLOW);
-  } catch (util::Error& error) {
-    error.add_context(fmt::format("read `{}` in `{}`", name, name_));
-    throw;
-  }
-}
-
 void LocalTree::list_names(SeenDirectories::Directory& directory, int fd) const {
-  const std::vector<util::DirEntry> listed = util::read_directory(fd);
+  struct Listed {
+    std::size_t at, size;  // in `texts`: a text for each would be as many allocations
+    std::optional<FileType> type;
+  };
+  std::vector<Listed> listed;
+  std::string texts;
+  listed.reserve(32);
+  texts.reserve(512);
+  util::read_directory(fd, [&](std::string_view name, std::optional<FileType> type) {
+    listed.push_back({texts.size(), name.size(), type});
+    texts += name;
+  });
+  const auto name_of = [&](const Listed& entry) { return std::string_view(texts).substr(entry.at, entry.size); };
+  std::ranges::sort(listed, {}, name_of);
   SeenNames names;
-  std::size_t text = 0;
-  for (const util::DirEntry& entry : listed) text += entry.name.size();
-  names.reserve(listed.size(), text);
-  for (const util::DirEntry& entry : listed) {
-    const SeenName* const before = directory.names.find(entry.name);
-    SeenName& seen = before == nullptr ? names.append(entry.name) : names.append(entry.name, *before, directory.names.link_target(*before));
+  names.reserve(listed.size(), texts.size());
+  for (const Listed& entry : listed) {
+    const std::string_view name = name_of(entry);
+    const SeenName* const before = directory.names.find(name);
+    SeenName& seen = before == nullptr ? names.append(name) : names.append(name, *before, directory.names.link_target(*before));
     seen.type = entry.type;
   }
   directory.names.replace(std::move(names));
   directory.listed = true;
-}
-
-/// Files are opened directory by directory: from the second on, the way to it is not walked again.
-util::Fd LocalTree::open_file(const std::string& path) const {
-  // Not blocking, in case a pipe took the place of the file.
-  constexpr int kFlags = O_RDONLY | O_NONBLOCK;
-  if (const std::size_t slash = path.rfind('/'); slash != std::string::npos) {
-    if (const std::shared_ptr<util::Fd> directory = last_directory(path.substr(0, slash))) {
-      util::Fd file(::openat(directory->get(), path.c_str() + slash + 1, kFlags | O_NOFOLLOW | O_NOATIME | O_CLOEXEC));
-      if (file) return file;
-    }
-  }
-  // What stands in the way is found out there, and that leaving a trace cannot be helped.
-  return open_path(path, kFlags);
-}
-
-/// Null when it was another one last time, or cannot be opened.
-std::shared_ptr<util::Fd> LocalTree::last_directory(std::string path) const {
-  auto last = last_directory_.lock();
-  if (last->path != path) {
-    *last = {std::move(path), nullptr};
-    return nullptr;
-  }
-  try {
-    if (last->fd == nullptr) last->fd = std::make_shared<util::Fd>(util::open_in_root(root_.get(), path, O_PATH | O_DIRECTORY | O_NOFOLLOW));
-  } catch (const util::SystemError&) {
-    return nullptr;
-  }
-  return last->fd;
 }
 
 /// Fills in the names, and if wanted the stat of each that is not hidden by its name alone.
@@ -196,7 +129,7 @@ void LocalTree::make_listed(const SeenDirectories::Held& directory, const std::s
     SeenName& seen = names.edit(old);
     const std::string name(names.name(seen));
     // What an ignore rule hides is not looked at, if its type is known from the directory.
-    if (filtered_ && seen.type && exclude_->matches(join(path, name)) && *seen.type != FileType::directory) {
+    if (filtered_ && seen.type && exclude_->matches(join_path(path, name)) && *seen.type != FileType::directory) {
       seen.visible = false;
       continue;
     }
@@ -206,7 +139,7 @@ void LocalTree::make_listed(const SeenDirectories::Held& directory, const std::s
     if (!stat) continue;
     if (stat->type == FileType::symlink) names.set_link_target(seen, util::read_link_at(fd.get(), name));
     if (stat->type != FileType::regular || seen.digest) continue;
-    if (std::optional<util::Digest> digest = stats_->find(join(path, name), *stat)) {
+    if (std::optional<util::Digest> digest = stats_->find(join_path(path, name), *stat)) {
       seen.digest = *std::move(digest);
       seen.trusted = true;
     }
@@ -216,14 +149,14 @@ void LocalTree::make_listed(const SeenDirectories::Held& directory, const std::s
 
 bool LocalTree::visible(const std::string& path, FileType type) const {
   if (path.empty() || !filtered_) return true;
-  const std::string parent_path = parent_of(path), name = base_of(path);
+  const std::string parent_name = parent_path(path), name = base_name(path);
   {
-    const auto parent = directory(parent_path);
+    const auto parent = directory(parent_name);
     const SeenName* seen = parent->names.find(name);
     if (seen != nullptr && seen->visible) return *seen->visible;
   }
   const bool result = compute_visible(path, type);
-  directory(parent_path)->names.make(name).visible = result;
+  directory(parent_name)->names.make(name).visible = result;
   return result;
 }
 
@@ -259,7 +192,7 @@ void LocalTree::for_each_visible(const std::string& path, bool with_stats, const
   for (const SeenName& old : names) {
     if (old.visible && !*old.visible) continue;
     SeenName& seen = names.edit(old);
-    const std::string below = join(path, names.name(seen));
+    const std::string below = join_path(path, names.name(seen));
     if (!seen.stat.taken() && (with_stats || !seen.type)) seen.stat.take(stat(below));
     if (seen.stat.taken() && !seen.stat.found()) continue;
     if (visible(below, seen.stat.taken() ? seen.stat.type() : *seen.type)) f(names, seen);
@@ -303,8 +236,8 @@ std::optional<oci::LayerEntry> LocalTree::find(const std::string& path) const {
     root.stat.take(found);
     return entry(path, root, {});
   }
-  const auto parent = directory(parent_of(path));
-  const SeenName* seen = parent->names.find(base_of(path));
+  const auto parent = directory(parent_path(path));
+  const SeenName* seen = parent->names.find(base_name(path));
   // It may have gone, and the directory been listed since.
   if (seen == nullptr || !seen->stat.found()) return std::nullopt;
   // The first target that was seen of a link is the one.
@@ -327,7 +260,7 @@ std::vector<std::string> LocalTree::list(const std::string& path) const {
 std::vector<oci::LayerEntry> LocalTree::entries(const std::string& path) const {
   std::vector<oci::LayerEntry> entries;
   for_each_visible(path, true, [&](const SeenNames& names, const SeenName& seen) {
-    entries.push_back(entry(join(path, names.name(seen)), seen, names.link_target(seen)));
+    entries.push_back(entry(join_path(path, names.name(seen)), seen, names.link_target(seen)));
   });
   return entries;
 }
@@ -339,7 +272,7 @@ LocalTree::Level LocalTree::next_level(const Level& level, const std::function<b
     if (stop.stop_requested()) throw util::Cancelled();
     for_each_visible(level[i], true, [&](const SeenNames& names, const SeenName& seen) {
       if (seen.stat.type() != FileType::directory) return;
-      std::string name = join(level[i], names.name(seen));
+      std::string name = join_path(level[i], names.name(seen));
       if (!skip(name)) below[i].push_back(std::move(name));
     });
   });
@@ -348,15 +281,28 @@ LocalTree::Level LocalTree::next_level(const Level& level, const std::function<b
   return next;
 }
 
+/// Some directories at a time, in the order in which a walk comes to them: those that wait are few, however large the tree.
+void LocalTree::look_below(Level waiting, const std::function<bool(const std::string& directory)>& skip, const std::stop_token& stop) const {
+  constexpr std::size_t kAtOnce = 1024;
+  std::ranges::reverse(waiting);  // who waits longest is first in line at the end
+  while (!waiting.empty()) {
+    const std::size_t count = std::min(waiting.size(), kAtOnce);
+    Level next(waiting.rbegin(), waiting.rbegin() + static_cast<std::ptrdiff_t>(count));
+    waiting.resize(waiting.size() - count);
+    next = next_level(next, skip, stop);
+    waiting.insert(waiting.end(), next.rbegin(), next.rend());
+  }
+}
+
 std::jthread LocalTree::prefetch(const std::string& path, std::function<bool(const std::string& directory)> skip) const {
   constexpr std::size_t kWorthAThread = 16;
   if (!prefetched_.lock()->insert(path).second) return {};
   Level level = {path};
   while (!level.empty() && level.size() < kWorthAThread) level = next_level(level, skip);
   if (level.empty()) return {};
-  const auto rest = [this, level, skip](const std::stop_token& stop) mutable {
+  const auto rest = [this, level = std::move(level), skip](const std::stop_token& stop) mutable {
     try {
-      while (!level.empty()) level = next_level(level, skip, stop);
+      look_below(std::move(level), skip, stop);
     } catch (const std::exception&) {
       // Whoever walks comes to the same place.
     }
@@ -366,79 +312,6 @@ std::jthread LocalTree::prefetch(const std::string& path, std::function<bool(con
   } catch (const std::system_error&) {
     return {};
   }
-}
-
-std::unique_ptr<util::Reader> LocalTree::open(const std::string& path) const {
-  const Stat found = stat(path);
-  if (!found || !visible(path, found->type)) {
-    throw util::Error(fmt::format("read `{}` in `{}`: no such file or directory", path, name_));
-  }
-  if (found->type == FileType::socket) return std::make_unique<util::StringReader>("");
-  if (found->type != FileType::regular)
-    throw util::Error(fmt::format("read `{}` in `{}`: not a regular file", path, name_));
-  static util::Counter& count = util::counter("context.files_read");
-  count.add();
-  util::Fd fd = open_file(path);
-  const auto parent = directory(parent_of(path));
-  const SeenName* seen = parent->names.find(base_of(path));
-  if (seen != nullptr && seen->trusted)
-    return std::make_unique<UnchangedReader>(SeenFile(std::move(fd), path, *found), seen->digest);
-  return std::make_unique<UnhashedReader>(*this, SeenFile(std::move(fd), path, *found));
-}
-
-std::optional<util::Digest> LocalTree::known_digest(const std::string& path) const {
-  const std::string parent_path = parent_of(path), name = base_of(path);
-  Stat found;
-  {
-    const auto parent = directory(parent_path);
-    const SeenName* seen = parent->names.find(name);
-    if (seen != nullptr && seen->digest) return seen->digest;
-    if (seen != nullptr && seen->stat.taken()) found = seen->stat.stat();
-  }
-  if (!found) found = stat(path);
-  if (!found || found->type != FileType::regular || !visible(path, found->type)) return std::nullopt;
-  if (const std::optional<util::Digest> digest = stats_->find(path, *found)) {
-    const auto parent = directory(parent_path);
-    SeenName& seen = parent->names.make(name);
-    seen.digest = *digest;
-    seen.trusted = true;
-    return digest;
-  }
-  if (found->link_count <= 1) return std::nullopt;
-  // Another name of a file has its content; what was read under that name counts.
-  const std::string first = other_name(path, *found);
-  return first.empty() || !same_file(*stat(first), *found) ? std::nullopt : known_digest(first);
-}
-
-util::Digest LocalTree::content_digest(const std::string& path, const std::stop_token& stop) const {
-  if (std::optional<util::Digest> known = known_digest(path)) return *known;
-  return hash(path, stop);
-}
-
-util::Digest LocalTree::hash(const std::string& path, const std::stop_token& stop) const {
-  util::Sha256 hash;
-  const util::Nanoseconds since = util::now_nanoseconds();
-  std::unique_ptr<util::Reader> reader = open(path);
-  thread_local std::vector<std::byte> buffer(128 << 10);
-  while (std::size_t count = reader->read(buffer)) {
-    if (stop.stop_requested()) throw util::Cancelled();
-    hash.update(util::Bytes(buffer).first(count));
-  }
-  const Stat before = stat(path), after = util::find_stat_at(root_.get(), path);
-  const bool same = before && after && after->type == FileType::regular && same_file(*before, *after);
-  return remember(path, before ? *before : util::FileStat(), hash.finish(), same, since);
-}
-
-util::Digest LocalTree::remember(const std::string& path, const util::FileStat& stat, const util::Digest& digest,
-                                 bool same, util::Nanoseconds since) const {
-  const bool trusted = same && stats_->put(path, stat, digest, since);
-  const auto parent = directory(parent_of(path));
-  SeenName& seen = parent->names.make(base_of(path));
-  // Of several that read at the same time the first counts.
-  if (seen.digest) return seen.digest;
-  seen.digest = digest;
-  seen.trusted = trusted;
-  return digest;
 }
 
 std::optional<std::string> LocalTree::hidden_by(const std::string& path) const {

@@ -61,6 +61,7 @@ class LocalTree final : public cache::Tree {
   using Level = std::vector<std::string>;
   Level next_level(const Level& level, const std::function<bool(const std::string& directory)>& skip,
                    const std::stop_token& stop = {}) const;
+  void look_below(Level waiting, const std::function<bool(const std::string& directory)>& skip, const std::stop_token& stop) const;
 
   Stat stat(const std::string& path) const;
   bool visible(const std::string& path, util::FileType type) const;

@@ -5,20 +5,20 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
-#include <functional>
-#include <memory_resource>
 #include <mutex>
 #include <string>
-#include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "source/seen_names.h"
+#include "util/place_table.h"
 #include "util/spill_file.h"
 
 namespace source {
 
 /// What is known of the names in the directories of a tree, by the directories' paths. Only some megabytes of it stay in memory,
-/// and directories that are large by themselves; the rest is in a nameless file. Thread-safe.
+/// and directories that are large by themselves; the rest is in a nameless file, and eight to sixteen bytes of each directory
+/// say where. Thread-safe.
 class SeenDirectories {
  public:
   /// Bytes; a directory of more than a quarter of it stays.
@@ -26,17 +26,20 @@ class SeenDirectories {
 
   /// `spill_directory`: where that file is made; empty: all stays in memory.
   explicit SeenDirectories(std::filesystem::path spill_directory, std::size_t in_memory = kInMemory)
-      : spill_(std::move(spill_directory)), in_memory_(static_cast<std::int64_t>(in_memory)) {}
+      : spill_(std::move(spill_directory)), in_memory_(in_memory) {}
 
   struct Directory {
-    bool listed = false;  ///< `names` are all there are; until then, those that were asked for
+    bool listed = false;  ///< `names` are all there are; until then, those that were asked for. Changes with them only
     SeenNames names;      ///< hidden ones too
 
    private:
     friend class SeenDirectories;
     // A bare mutex: it guards what it stands beside.
     std::mutex mutex;
-    std::int64_t counted = 0;  ///< bytes of it in `resident_`
+    std::atomic<int> holders = 0;  ///< that have it or wait for it; from none to one only under the `mutex_` of all
+    std::uint32_t place = 0;       ///< of what the file has of it, in units of 8 bytes, plus one; 0: nothing
+    std::size_t stored_size = 0;   ///< bytes of that
+    std::int64_t counted = 0;      ///< bytes of it in `resident_`
     bool queued = false;
     std::atomic<bool> used = false;  ///< since somebody looked for what could be put out of memory
   };
@@ -44,38 +47,40 @@ class SeenDirectories {
   class Held {
    public:
     Held(Held&&) = delete;
-    ~Held() { all_.count(directory_); }
-    Directory* operator->() const { return &directory_; }
-    Directory& operator*() const { return directory_; }
+    ~Held();
+    Directory* operator->() const { return &entry_.second; }
+    Directory& operator*() const { return entry_.second; }
 
    private:
     friend class SeenDirectories;
-    Held(SeenDirectories& all, Directory& directory);
+    using Entry = std::pair<const std::string, Directory>;
+    Held(SeenDirectories& all, Entry& entry) : all_(all), entry_(entry), lock_(entry.second.mutex) {}
     SeenDirectories& all_;
-    Directory& directory_;
+    Entry& entry_;
     std::unique_lock<std::mutex> lock_;
   };
   /// Without names when nobody asked before. Throws util::Error.
   [[nodiscard]] Held hold(const std::string& path);
 
  private:
-  struct PathHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view path) const { return std::hash<std::string_view>()(path); }
-  };
-  Directory& directory(const std::string& path);
-  void count(Directory& directory);
+  using Entry = Held::Entry;
+  Entry& entry(const std::string& path);
+  void restore(Entry& entry);
+  SeenNames take_spare(std::size_t bytes);
+  bool spill(Entry& entry);
+  void count(Entry& entry);
   void trim();
 
   util::SpillFile spill_;
-  const std::int64_t in_memory_;
+  const std::size_t in_memory_;  ///< bytes
   std::atomic<std::int64_t> resident_{0};  ///< bytes
-  std::atomic<bool> no_room_{false};
-  std::mutex mutex_;  // of what follows, but not of the directories in it; taken last
-  /// What stays lies together: between what comes and goes, the heap would keep the holes.
-  std::pmr::monotonic_buffer_resource staying_{std::size_t{16} << 10};
-  std::pmr::unordered_map<std::pmr::string, Directory, PathHash, std::equal_to<>> directories_{&staying_};
-  std::deque<Directory*> queue_;  ///< those in memory; who was not used when its turn comes goes out
+  std::mutex mutex_;                       // of what follows, but not of the directories in it while they are held; taken last
+  bool no_room_ = false;
+  std::unordered_map<std::string, Directory> directories_;  ///< those in memory
+  std::deque<Entry*> queue_;  ///< of them; who was not used when its turn comes goes out
+  util::PlaceTable places_;   ///< of what the file has
+  /// Of directories that went out: who comes back takes their memory, for of that of other threads the heap has little use.
+  std::vector<SeenNames> spare_;
 };
 
 }  // namespace source

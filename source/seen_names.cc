@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <span>
 #include <type_traits>
 
 namespace source {
@@ -50,33 +49,18 @@ void SeenNames::set_link_target(const SeenName& seen, std::string_view target) {
   texts_ += target;
 }
 
-bool SeenNames::spill(util::SpillFile& file) {
-  if (changed_) {
-    const std::size_t table = seen_.size() * sizeof(SeenName);
-    std::vector<std::byte> both(table + texts_.size());
-    if (table > 0) std::memcpy(both.data(), seen_.data(), table);
-    std::ranges::copy(util::as_bytes(texts_), both.data() + table);
-    const bool fits = position_ && stored_names_ == seen_.size() && stored_text_ == texts_.size();
-    if (fits ? !file.put_again(*position_, both) : !(position_ = file.put(both))) return false;
-    stored_names_ = static_cast<std::uint32_t>(seen_.size());
-    stored_text_ = static_cast<std::uint32_t>(texts_.size());
-  }
-  // Assignment may keep the capacity.
-  std::vector<SeenName>().swap(seen_);
-  std::string().swap(texts_);
-  changed_ = false;
-  spilled_ = true;
-  return true;
+void SeenNames::store(std::span<std::byte> to) const {
+  const std::size_t table = seen_.size() * sizeof(SeenName);
+  if (table > 0) std::memcpy(to.data(), seen_.data(), table);
+  if (!texts_.empty()) std::memcpy(to.data() + table, texts_.data(), texts_.size());
 }
 
-void SeenNames::restore(const util::SpillFile& file) {
-  const std::size_t table = stored_names_ * sizeof(SeenName);
-  std::vector<std::byte> both(table + stored_text_);
-  file.get(position_.value(), both);
-  seen_.resize(stored_names_);
-  if (table > 0) std::memcpy(seen_.data(), both.data(), table);
-  texts_.assign(reinterpret_cast<const char*>(both.data() + table), stored_text_);
-  spilled_ = false;
+void SeenNames::load(const Size& size, util::Bytes from) {
+  const std::size_t table = size.names * sizeof(SeenName);
+  seen_.resize(size.names);
+  if (table > 0) std::memcpy(seen_.data(), from.data(), table);
+  texts_.assign(reinterpret_cast<const char*>(from.data() + table), size.text);
+  changed_ = false;
 }
 
 }  // namespace source

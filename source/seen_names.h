@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,7 +11,7 @@
 #include "source/seen_stat.h"
 #include "util/digest.h"
 #include "util/fs.h"
-#include "util/spill_file.h"
+#include "util/stream.h"
 
 namespace source {
 
@@ -29,7 +30,7 @@ struct SeenName {
   std::uint16_t name_size_ = 0;
 };
 
-/// The names of a directory, sorted by their bytes. They can be put out of memory and come back. Not thread-safe.
+/// The names of a directory, sorted by their bytes. Not thread-safe.
 class SeenNames {
  public:
   auto begin() const { return seen_.begin(); }
@@ -50,25 +51,29 @@ class SeenNames {
   void reserve(std::size_t count, std::size_t text);
   /// Adds a name that sorts behind all there are, with what is known of it from elsewhere.
   SeenName& append(std::string_view name, SeenName known = {}, std::string_view link_target = {});
-  /// Takes over all that `names` has, which was never spilled.
+  /// Takes over all that `names` has.
   void replace(SeenNames names);
   void set_link_target(const SeenName& seen, std::string_view target);
 
-  /// Bytes of memory that spilling would give back.
-  std::size_t bytes() const { return spilled_ ? 0 : seen_.capacity() * sizeof(SeenName) + texts_.capacity(); }
-  bool is_spilled() const { return spilled_; }
-  /// Gives the memory back. False if there is no room in `file`. Until `restore` nothing else may be called.
-  bool spill(util::SpillFile& file);
-  /// Throws util::Error.
-  void restore(const util::SpillFile& file);
+  /// Bytes of memory beside the object itself.
+  std::size_t bytes() const { return seen_.capacity() * sizeof(SeenName) + texts_.capacity(); }
+  /// How much there is to be stored.
+  struct Size {
+    std::uint32_t names = 0, text = 0;
+    std::size_t bytes() const { return names * sizeof(SeenName) + text; }
+  };
+  Size size() const { return {static_cast<std::uint32_t>(seen_.size()), static_cast<std::uint32_t>(texts_.size())}; }
+  /// Writes all there is into the first `size().bytes()` bytes, for this process to `load`.
+  void store(std::span<std::byte> to) const;
+  /// Becomes what was stored with that size.
+  void load(const Size& size, util::Bytes from);
+  /// Since `load`.
+  bool changed() const { return changed_; }
 
  private:
   std::vector<SeenName> seen_;
   std::string texts_;
-  bool changed_ = true;  ///< since it was spilled last
-  bool spilled_ = false;
-  std::optional<std::uint64_t> position_;            ///< where it was spilled
-  std::uint32_t stored_names_ = 0, stored_text_ = 0;  ///< how much is there
+  bool changed_ = true;
 };
 
 }  // namespace source

@@ -98,13 +98,16 @@ std::optional<FileStat> find_stat_at(int dir_fd, const std::string& path) {
 
 std::vector<DirEntry> list_directory(int dir_fd) {
   // Opened anew: the position of the caller's descriptor stays, and an O_PATH one will do.
-  return read_directory(open_at(dir_fd, ".", O_RDONLY | O_DIRECTORY).get());
+  std::vector<DirEntry> entries;
+  read_directory(open_at(dir_fd, ".", O_RDONLY | O_DIRECTORY).get(),
+                 [&](std::string_view name, std::optional<FileType> type) { entries.push_back({std::string(name), type}); });
+  std::ranges::sort(entries, {}, &DirEntry::name);
+  return entries;
 }
 
-std::vector<DirEntry> read_directory(int dir_fd) {
+void read_directory(int dir_fd, const std::function<void(std::string_view name, std::optional<FileType> type)>& f) {
   // Not with opendir(3), which takes memory anew for each of very many.
   alignas(dirent64) thread_local std::array<char, std::size_t{32} << 10> buffer;
-  std::vector<DirEntry> entries;
   while (const ssize_t size = ::getdents64(dir_fd, buffer.data(), buffer.size())) {
     if (size < 0 && errno == ENOENT) break;  // it was removed: there is nothing in it
     if (size < 0) throw_errno("read directory");
@@ -112,11 +115,9 @@ std::vector<DirEntry> read_directory(int dir_fd) {
       const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
       at += entry->d_reclen;
       const std::string_view name = entry->d_name;
-      if (name != "." && name != "..") entries.push_back({std::string(name), type_of_entry(entry->d_type)});
+      if (name != "." && name != "..") f(name, type_of_entry(entry->d_type));
     }
   }
-  std::sort(entries.begin(), entries.end(), [](const DirEntry& a, const DirEntry& b) { return a.name < b.name; });
-  return entries;
 }
 
 std::string read_link_at(int dir_fd, const std::string& path) {

@@ -49,8 +49,8 @@ struct DirEntry {
 };
 /// Names of a directory without "." and "..", sorted by bytes. Throws SystemError.
 std::vector<DirEntry> list_directory(int dir_fd);
-/// The same from the position of a descriptor, which moves.
-std::vector<DirEntry> read_directory(int dir_fd);
+/// The same without order, from the position of a descriptor, which moves. `f` must not read a directory. Throws SystemError.
+void read_directory(int dir_fd, const std::function<void(std::string_view name, std::optional<FileType> type)>& f);
 
 /// Link target. Throws SystemError.
 std::string read_link_at(int dir_fd, const std::string& path);

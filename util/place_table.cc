@@ -8,6 +8,9 @@
 namespace util {
 namespace {
 
+/// Slots that may be in memory where there is a file.
+constexpr std::size_t kInMemory = std::size_t{1} << 16;
+
 /// False when there is no empty one.
 bool insert(std::span<PlaceSlot> slots, const PlaceSlot& slot) {
   const std::optional<std::size_t> at = find_slot(std::span<const PlaceSlot>(slots), slot.tag, [](std::uint32_t) { return false; });
@@ -20,7 +23,7 @@ bool insert(std::span<PlaceSlot> slots, const PlaceSlot& slot) {
 void PlaceTable::add(std::uint32_t tag, std::uint32_t place) {
   insert(slots_, {tag, place});
   if (++count_ * 2 <= slots_.size()) return;
-  if (slots_.size() < kPlaceSegment || directory_.empty()) {
+  if (slots_.size() < kInMemory || directory_.empty()) {
     grow();
   } else {
     store();
@@ -36,7 +39,7 @@ void PlaceTable::grow() {
 }
 
 std::size_t PlaceTable::settle() {
-  if (stored_slots_ == 0) return slots_.size();
+  if (stored_slots_ == 0 && slots_.size() <= kPlaceSegment) return slots_.size();
   if (count_ > 0) store();
   return stored_slots_;
 }

@@ -34,7 +34,7 @@ std::optional<std::size_t> find_slot(std::span<const PlaceSlot> slots, std::uint
 
 /// A table of more slots is cut in segments of so many, a power of two, chosen by the upper bits of the tag: each can be
 /// written and read alone.
-inline constexpr std::size_t kPlaceSegment = std::size_t{1} << 16;
+inline constexpr std::size_t kPlaceSegment = std::size_t{1} << 13;
 
 /// The first slot of the segment for that tag in a table of `slots`, a power of two.
 constexpr std::size_t segment_start(std::uint32_t tag, std::size_t slots) {
@@ -57,9 +57,10 @@ class PlaceTable {
   /// For what is not there yet. Throws util::Error. Of tags made to be alike a table with a file may forget some.
   void add(std::uint32_t tag, std::uint32_t place);
 
-  /// Brings all slots together and says how many they are, the empty ones too: a power of two, eight at least. Throws util::Error.
+  /// Brings all slots together, in segments, and says how many they are, the empty ones too: a power of two, eight at least. Needs
+  /// the directory if they are more than a segment. Throws util::Error.
   std::size_t settle();
-  /// Gives all slots to `f`, in pieces of the same size. Only after `settle`. Throws util::Error.
+  /// Gives all slots to `f`, in pieces of the same size. Only after `settle`, with nothing put in between. Throws util::Error.
   void read(const std::function<void(std::span<const PlaceSlot>)>& f) const;
 
  private:

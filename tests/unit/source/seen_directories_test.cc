@@ -37,29 +37,39 @@ TEST_CASE("names are sorted however they come, and keep what is known of them") 
   CHECK(names.find("b") == nullptr);
 }
 
-TEST_CASE("names that were spilled come back as they were, with what was changed in between") {
-  const test::TestDir directory;
-  util::SpillFile file(directory.path());
+TEST_CASE("names that were stored come back as they were, with what was changed in between") {
   SeenNames names;
   names.make("b");
   names.set_link_target(names.make("a"), "target");
+  CHECK(names.changed());
   for (int round = 0; round < 3; ++round) {
     CAPTURE(round);
-    REQUIRE(names.spill(file));
-    CHECK(names.bytes() == 0);
-    names.restore(file);
-    CHECK(all_names(names).size() == static_cast<std::size_t>(2 + round));
-    CHECK(names.link_target(*names.find("a")) == "target");
-    CHECK((names.find("b")->digest == util::Digest()) == (round == 0));
-    names.edit(*names.find("b")).digest = util::sha256_of("content");
-    names.make(fmt::format("new{}", round));
+    const SeenNames::Size size = names.size();
+    std::vector<std::byte> bytes(size.bytes());
+    names.store(bytes);
+    SeenNames loaded;
+    loaded.load(size, bytes);
+    CHECK_FALSE(loaded.changed());
+    CHECK(all_names(loaded).size() == static_cast<std::size_t>(2 + round));
+    CHECK(loaded.link_target(*loaded.find("a")) == "target");
+    CHECK((loaded.find("b")->digest == util::Digest()) == (round == 0));
+    loaded.edit(*loaded.find("b")).digest = util::sha256_of("content");
+    CHECK(loaded.changed());
+    loaded.make(fmt::format("new{}", round));
+    names = loaded;
   }
-  // What nobody changed is not written again.
-  REQUIRE(names.spill(file));
-  names.restore(file);
-  const std::uint64_t end = file.put(util::as_bytes("x")).value();
-  REQUIRE(names.spill(file));
-  CHECK(file.put(util::as_bytes("x")).value() == end + 1);
+}
+
+TEST_CASE("an empty directory, and what is known of the root, come back too") {
+  const test::TestDir directory;
+  SeenDirectories all(directory.path(), 0);
+  all.hold("")->names.make("x").trusted = true;
+  all.hold("empty")->listed = true;
+  for (int i = 0; i < 100; ++i) (void)all.hold(fmt::format("d{}", i));
+  CHECK(all.hold("")->names.find("x")->trusted);
+  CHECK_FALSE(all.hold("")->listed);
+  CHECK(all.hold("empty")->listed);
+  CHECK_FALSE(all.hold("d1")->listed);
 }
 
 TEST_CASE("directories out of memory are asked like others, by any number of threads") {

@@ -49,7 +49,7 @@ TEST_CASE("a settled table is read as find_slot and segment_start expect it, and
   PlaceTable table(directory.path());
   CHECK(table.settle() == 8);
   std::vector<PlaceSlot> put;
-  for (const std::size_t count : {4U, 5U, 32'768U, 32'769U, 70'000U, 180'000U}) {
+  for (const std::size_t count : {4U, 5U, 4096U, 4097U, 32'768U, 32'769U, 70'000U, 180'000U}) {
     CAPTURE(count);
     while (put.size() != count) {
       put.push_back({static_cast<std::uint32_t>(random()), static_cast<std::uint32_t>(put.size() + 1)});
@@ -72,9 +72,9 @@ TEST_CASE("a settled table is read as find_slot and segment_start expect it, and
 TEST_CASE("tags made to be alike fill their segment and nothing else") {
   const test::TestDir directory;
   PlaceTable table(directory.path());
-  for (std::uint32_t place = 1; place <= 70'000; ++place) table.add(place % 65'536, place);
+  for (std::uint32_t place = 1; place <= 40'000; ++place) table.add(place % 8192, place);
   table.add(0xffff'0000, 7);
-  CHECK(table.settle() == 262'144);
+  CHECK(table.settle() >= 65'536);
   CHECK(table.find(0xffff'0000, [](std::uint32_t place) { return place == 7; }) == 7);
   CHECK(table.find(10, [](std::uint32_t place) { return place == 10; }) == 10);
   CHECK_FALSE(table.find(10, [](std::uint32_t) { return false; }));
