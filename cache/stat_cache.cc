@@ -69,11 +69,11 @@ struct StatCache::State {
     explicit Fresh(const std::filesystem::path& file) : draft(file) {}
     StatCacheDraft draft;  ///< stands before what `old` says
     bool saved = true;
-    bool failed = false;  ///< to be written: `draft` is of no use any more
+    bool failed = false;  ///< `draft` is of no use any more
 
     void fail(const util::Error& error) {
       failed = true;
-      util::log_warning(fmt::format("note the digests of files in the stat cache: {}", error.what()));
+      util::log_warning(fmt::format("keep the digests of files in the stat cache: {}", error.what()));
     }
   };
   util::Sync<Fresh> fresh;
@@ -130,10 +130,13 @@ void StatCache::save() noexcept {
     for (std::size_t slot = 0; slot != state_->old.slots(); ++slot) {
       std::optional<StatCacheFile::Entry> entry = state_->old.entry(slot);
       if (!entry) continue;
-      const State::Use use = state_->used[slot].exchange(State::replaced);
+      const State::Use use = state_->used[slot];
       if (use == State::found) entry->record.used_day = day;
       if (use == State::replaced || entry->record.used_day + kForgetDays < day) continue;
+      // A damaged file may say something of a path in several places.
+      if (state_->old.find(entry->path) != slot) continue;
       fresh->draft.add(entry->path, entry->record);
+      state_->used[slot] = State::replaced;
     }
     fresh->draft.commit();
     fresh->saved = true;

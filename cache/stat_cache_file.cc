@@ -9,19 +9,17 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cstring>
+#include <limits>
+#include <vector>
 
 #include "cache/lane_hash.h"
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/log.h"
-#include "util/stream.h"
 
 namespace cache {
 namespace {
-
-constexpr char kMagic[8] = {'b', 'l', 'd', 's', 't', 'a', 't', '\3'};  // the last byte is the version
 
 /// On disk: Header, the body (entries: StatRecord, its path, zeros up to a multiple of kUnit; in front of the table a multiple
 /// of LaneHash::kBlock), the table of `slots` PlaceSlots.
@@ -93,7 +91,7 @@ bool StatCacheFile::map(const std::filesystem::path& file) {
 bool StatCacheFile::read_header() {
   Header header;
   std::memcpy(&header, data_, sizeof header);
-  if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) return false;
+  if (std::memcmp(header.magic, kStatCacheMagic, sizeof kStatCacheMagic) != 0) return false;
   const std::string_view rest = std::string_view(data_, size_).substr(sizeof header);
   const std::uint64_t table = sizeof(util::PlaceSlot) * std::uint64_t{header.slots};
   if (!std::has_single_bit(header.slots) || table > rest.size() || header.body_size != rest.size() - table) return false;
@@ -137,7 +135,9 @@ void StatCacheDraft::add(std::string_view path, StatRecord record) {
 }
 
 std::uint32_t StatCacheDraft::next_place() const {
-  return static_cast<std::uint32_t>((written_ + tail_.size()) / kUnit + 1);
+  const std::uint64_t place = (written_ + tail_.size()) / kUnit + 1;
+  if (place > std::numeric_limits<std::uint32_t>::max()) throw util::Error(fmt::format("write `{}`: it is too large", path_.native()));
+  return static_cast<std::uint32_t>(place);
 }
 
 void StatCacheDraft::append(std::string_view path, StatRecord record) {
@@ -164,7 +164,7 @@ void StatCacheDraft::commit() {
   flush();
   const std::size_t slots = table_.settle();
   Header header = {};
-  std::memcpy(header.magic, kMagic, sizeof kMagic);
+  std::memcpy(header.magic, kStatCacheMagic, sizeof kStatCacheMagic);
   header.body_size = written_;
   header.slots = static_cast<std::uint32_t>(slots);
   LaneHash hash(written_ + slots * sizeof(util::PlaceSlot));
@@ -192,19 +192,13 @@ bool StatCacheDraft::is_entry(std::uint32_t place, std::string_view path, StatRe
   return record.path_size == path.size() && std::string_view(buffer.data(), size).substr(sizeof record) == path;
 }
 
-/// Of the body; fewer bytes only at its end, or where the file cannot be read.
+/// Of the body; fewer bytes only at its end.
 std::size_t StatCacheDraft::read(std::uint64_t position, std::span<char> buffer) const {
   if (position >= written_) {
     const std::string_view there = std::string_view(tail_).substr(std::min<std::uint64_t>(position - written_, tail_.size()));
     return there.copy(buffer.data(), buffer.size());
   }
-  std::size_t done = 0;
-  while (done != buffer.size()) {
-    const ssize_t count = ::pread(file_->fd(), buffer.data() + done, buffer.size() - done, static_cast<off_t>(sizeof(Header) + position + done));
-    if (count > 0) done += static_cast<std::size_t>(count);
-    if (count == 0 || (count < 0 && errno != EINTR)) break;
-  }
-  return done;
+  return util::read_at(file_->fd(), sizeof(Header) + position, std::as_writable_bytes(buffer));
 }
 
 void StatCacheDraft::flush() {

@@ -3,17 +3,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "util/place_table.h"
 #include "util/temp.h"
 
 namespace cache {
+
+/// How the file begins; the last byte is the version.
+inline constexpr char kStatCacheMagic[8] = {'b', 'l', 'd', 's', 't', 'a', 't', '\3'};
 
 /// What the stat cache's file says of one path. As on disk, in the byte order of the machine: the file is no use elsewhere.
 struct StatRecord {

@@ -57,7 +57,7 @@ class LocalTree final : public cache::Tree {
   void make_listed(const SeenDirectories::Held& directory, const std::string& path, bool with_stats) const;
   void list_names(SeenDirectories::Directory& directory, int fd) const;
 
-  /// Paths of directories, all of one depth; what is in them is found at the same time.
+  /// Paths of directories, none below another; what is in them is found at the same time.
   using Level = std::vector<std::string>;
   Level next_level(const Level& level, const std::function<bool(const std::string& directory)>& skip,
                    const std::stop_token& stop = {}) const;

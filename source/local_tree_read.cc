@@ -118,7 +118,9 @@ std::optional<util::Digest> LocalTree::known_digest(const std::string& path) con
   if (found->link_count <= 1) return std::nullopt;
   // Another name of a file has its content; what was read under that name counts.
   const std::string first = other_name(path, *found);
-  return first.empty() || !same_file(*stat(first), *found) ? std::nullopt : known_digest(first);
+  if (first.empty()) return std::nullopt;
+  const Stat other = stat(first);
+  return other && same_file(*other, *found) ? known_digest(first) : std::nullopt;
 }
 
 util::Digest LocalTree::content_digest(const std::string& path, const std::stop_token& stop) const {

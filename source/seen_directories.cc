@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <limits>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -38,8 +40,8 @@ std::uint64_t position_of(std::uint32_t place) {
 SeenDirectories::Held::~Held() {
   all_.count(entry_);
   lock_.unlock();
-  // From here on it may be gone.
   entry_.second.holders.fetch_sub(1, std::memory_order_release);
+  // It may be gone now.
 }
 
 SeenDirectories::Held SeenDirectories::hold(const std::string& path) { return {*this, entry(path)}; }
@@ -56,32 +58,33 @@ SeenDirectories::Entry& SeenDirectories::entry(const std::string& path) {
       throw;
     }
   }
-  ++directory.holders;
   directory.used.store(true, std::memory_order_relaxed);
   trim();
+  ++directory.holders;
   return *found;
 }
 
 /// If the file has it.
 void SeenDirectories::restore(Entry& entry) {
   auto& [path, directory] = entry;
-  std::vector<std::byte> head;
+  std::vector<std::byte> stored_path(path.size());
   Record record;
   const auto is_it = [&](std::uint32_t place) {
-    head.resize(sizeof record + path.size());
-    spill_.get(position_of(place), head);
-    std::memcpy(&record, head.data(), sizeof record);
-    return record.path_size == path.size() && std::memcmp(head.data() + sizeof record, path.data(), path.size()) == 0;
+    spill_.get(position_of(place), std::as_writable_bytes(std::span(&record, 1)));
+    if (record.path_size != path.size()) return false;
+    spill_.get(position_of(place) + sizeof record, stored_path);
+    return std::ranges::equal(stored_path, util::as_bytes(path));
   };
   const std::optional<std::uint32_t> place = places_.find(tag_of(path), is_it);
   if (!place) return;
   std::vector<std::byte> names(record.names.bytes());
-  spill_.get(position_of(*place) + head.size(), names);
+  const std::size_t head = sizeof record + path.size();
+  spill_.get(position_of(*place) + head, names);
   directory.names = take_spare(names.size());
   directory.names.load(record.names, names);
   directory.listed = record.listed != 0;
   directory.place = *place;
-  directory.stored_size = head.size() + names.size();
+  directory.stored_size = head + names.size();
 }
 
 /// With room for so much and not much more, if there is one.
@@ -106,7 +109,7 @@ bool SeenDirectories::spill(Entry& entry) {
   directory.names.store(std::span(bytes).subspan(head));
   if (directory.place != 0 && directory.stored_size == size) return spill_.put_again(position_of(directory.place), bytes);
   const std::optional<std::uint64_t> position = spill_.put(bytes);
-  if (!position) return false;
+  if (!position || *position / kUnit >= std::numeric_limits<std::uint32_t>::max()) return false;
   places_.put(tag_of(path), static_cast<std::uint32_t>(*position / kUnit + 1), [&](std::uint32_t place) { return place == directory.place; });
   return true;
 }

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "source/seen_names.h"
@@ -78,7 +79,8 @@ class SeenDirectories {
   bool no_room_ = false;
   std::unordered_map<std::string, Directory> directories_;  ///< those in memory
   std::deque<Entry*> queue_;  ///< of them; who was not used when its turn comes goes out
-  util::PlaceTable places_;   ///< of what the file has
+  /// Of what the file has; all in memory, so that nothing can fail.
+  util::PlaceTable places_;
   /// Of directories that went out: who comes back takes their memory, for of that of other threads the heap has little use.
   std::vector<SeenNames> spare_;
 };

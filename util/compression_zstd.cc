@@ -29,8 +29,8 @@ class ZstdEncoder final : public ChunkEncoder {
       set(ZSTD_c_windowLog, kDefaultWindowLog);
     }
     set(ZSTD_c_checksumFlag, 1);
-    // The chunk is its own window: no copy of it.
-    set(ZSTD_c_stableInBuffer, 1);
+    // The chunk is its own window: no copy of it. Older versions refuse that it becomes longer (where the library is not linked in).
+    if (ZSTD_versionNumber() >= 10504) set(ZSTD_c_stableInBuffer, 1);
   }
   Bytes encode(Bytes input, std::vector<std::byte>& space) override {
     const std::size_t bound = ZSTD_compressBound(input.size());

@@ -8,7 +8,7 @@
 namespace util {
 namespace {
 
-/// Slots that may be in memory where there is a file.
+/// Slots that may be in memory where there is a file that is not very large.
 constexpr std::size_t kInMemory = std::size_t{1} << 16;
 
 /// False when there is no empty one.
@@ -23,7 +23,8 @@ bool insert(std::span<PlaceSlot> slots, const PlaceSlot& slot) {
 void PlaceTable::add(std::uint32_t tag, std::uint32_t place) {
   insert(slots_, {tag, place});
   if (++count_ * 2 <= slots_.size()) return;
-  if (slots_.size() < kInMemory || directory_.empty()) {
+  // Nearly all segments are written again each time: of a large file not too often.
+  if (directory_.empty() || slots_.size() < kInMemory || count_ < stored_count_ / 32) {
     grow();
   } else {
     store();

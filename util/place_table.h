@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "util/fd.h"
@@ -41,8 +42,8 @@ constexpr std::size_t segment_start(std::uint32_t tag, std::size_t slots) {
   return slots <= kPlaceSegment ? 0 : (std::uint64_t{tag} * (slots / kPlaceSegment) >> 32) * kPlaceSegment;
 }
 
-/// A hash table that knows where things are, for very many: eight to sixteen bytes for each, and beyond 32,768 these are in a
-/// nameless file. After an exception it must not be used any more. Not thread-safe.
+/// A hash table that knows where things are, for very many: eight to sixteen bytes for each, and beyond 32,768 (or, of very
+/// many, a part in 32) these are in a nameless file. After an exception it must not be used any more. Not thread-safe.
 class PlaceTable {
  public:
   /// `directory`: where that file is made. Empty: all stays in memory.

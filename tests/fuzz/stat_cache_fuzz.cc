@@ -1,13 +1,16 @@
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <string_view>
 
 #include "cache/lane_hash.h"
 #include "cache/stat_cache.h"
+#include "cache/stat_cache_file.h"
 #include "tests/fuzz/scratch.h"
 #include "util/check.h"
 #include "util/digest.h"
+#include "util/fd.h"
 
 // Input: a file of the stat cache behind magic and checksum, which are added: 16 bytes of numbers, entries, hash table.
 // Seeds are what the cache itself wrote for the files a, b/c and the path of 300 letters.
@@ -28,7 +31,7 @@ std::string with_header(std::string_view data) {
   constexpr std::size_t kNumbers = 16;
   const std::string_view body = data.size() > kNumbers ? data.substr(kNumbers) : std::string_view();
   const std::uint64_t checksum = cache::lane_hash(body);
-  std::string file = "bldstat\2";
+  std::string file(std::begin(cache::kStatCacheMagic), std::end(cache::kStatCacheMagic));
   file.append(reinterpret_cast<const char*>(&checksum), sizeof checksum);
   return file.append(data);
 }
@@ -55,11 +58,25 @@ void check_use(const fuzz::Scratch& scratch) {
   look_up(again);
 }
 
+/// That what is behind the header is not refused for the header.
+bool check_header(const fuzz::Scratch& scratch, const std::string& name) {
+  {
+    cache::StatCache cache(scratch.path(), kTree);
+    CHECK(cache.put("a", stat_of(1), util::sha256_of("a")));
+    cache.save();
+  }
+  const std::string written = util::read_file(scratch.path() / name);
+  CHECK(with_header(std::string_view(written).substr(16)) == written);
+  return true;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const fuzz::Scratch scratch;
   const std::string name(util::sha256_of(kTree).hex());
+  static const bool header_is_right = check_header(scratch, name);
+  CHECK(header_is_right);
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   for (const std::string& file : {std::string(text), with_header(text)}) {
     scratch.write(name, file);
