@@ -134,7 +134,7 @@ bool ContentFeed::read(std::unique_ptr<oci::LayerEntry> owned, const ContentOpen
   auto reader = std::make_unique<CheckedReader>(open(entry), entry, stop);
   const bool hashed = (entry.size < kLarge && !util::has_sha256_pair()) || !reader->leave_hashing();
   const auto begin_piece = [&] {
-    block.bytes.resize(kBlockSize);
+    if (block.bytes.empty()) block.bytes = util::Buffer(kBlockSize);
     block.pieces.emplace_back().hashed = hashed;
   };
   begin_piece();

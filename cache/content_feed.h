@@ -47,7 +47,7 @@ class ContentFeed {
     std::unique_ptr<CheckedReader> reader;  ///< with the last one, if not: wants the digest
   };
   struct Block {
-    std::vector<std::byte> bytes;
+    util::Buffer bytes;
     std::size_t used = 0;
     std::vector<Piece> pieces;
   };

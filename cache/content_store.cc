@@ -201,7 +201,7 @@ void ContentStore::verify(const util::Digest& digest, const std::stop_token& sto
   if (known_->contains(digest, fd.get())) return;
   const int file = fd.get();
   VerifyingReader reader(std::move(fd), path(digest), digest);
-  std::vector<std::byte> buffer(std::size_t{256} << 10);
+  const util::Buffer buffer(std::size_t{256} << 10);
   while (reader.read(buffer) != 0) {
     if (stop.stop_requested()) throw util::Cancelled();
   }

@@ -127,7 +127,7 @@ class CopyActive final : public ActiveSnapshot {
     constexpr util::Nanoseconds kCoarse = 50'000'000;
     if (stat.ctime == before.ctime && stat.inode == before.inode && stat.ctime < newest_ - kCoarse) return true;
     util::FdReader content(util::open_at(root, entry.path, O_RDONLY | O_NOFOLLOW));
-    std::vector<std::byte> buffer(64 * 1024);
+    const util::Buffer buffer(64 * 1024);
     util::Sha256 hash;
     while (std::size_t count = content.read(buffer)) hash.update(util::Bytes(buffer.data(), count));
     return hash.finish() == tree_->content_digest(entry.path);

@@ -129,7 +129,7 @@ util::Fd LayerDirectoryWriter::create_in_room(const oci::LayerEntry& entry) {
 }
 
 util::Digest LayerDirectoryWriter::fill_file(int fd, const oci::LayerEntry& entry, util::Reader& content) const {
-  thread_local std::vector<std::byte> buffer(kBufferSize);
+  thread_local const util::Buffer buffer(kBufferSize);
   auto* knows_digest = dynamic_cast<util::DigestReader*>(&content);
   util::Sha256 hash;
   std::uint64_t size = 0;

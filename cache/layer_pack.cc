@@ -70,7 +70,7 @@ std::size_t CheckedReader::read(std::span<std::byte> buffer) {
 }
 
 util::Digest CheckedReader::finish() {
-  thread_local std::vector<std::byte> buffer(kBufferSize);
+  thread_local const util::Buffer buffer(kBufferSize);
   while (read(buffer) != 0) {
   }
   if (archive_ != nullptr) archive_->settle();
@@ -136,7 +136,7 @@ BlobRow LayerStore::State::recompress(const LayerRow& row, const util::Digest& b
   std::unique_ptr<util::Reader> raw = content.open(blob);
   std::unique_ptr<util::Reader> plain = util::make_decompressor(*raw);
   BlobPacker packer(content, options);
-  std::vector<std::byte> buffer(kBufferSize);
+  const util::Buffer buffer(kBufferSize);
   while (std::size_t count = plain->read(buffer)) {
     if (stop.stop_requested()) throw util::Cancelled();
     packer.tar().write(util::Bytes(buffer.data(), count));

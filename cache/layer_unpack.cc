@@ -64,7 +64,7 @@ class BlobReader final : public util::Reader {
 
 /// What comes behind the end of the archive counts for the digests.
 void drain(util::Reader& reader) {
-  std::vector<std::byte> buffer(64 * 1024);
+  const util::Buffer buffer(64 * 1024);
   while (reader.read(buffer) != 0) {
   }
 }

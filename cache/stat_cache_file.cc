@@ -150,7 +150,7 @@ void StatCacheDraft::append(std::string_view path, StatRecord record) {
 
 template <typename F>
 void StatCacheDraft::read_body(const F& f) const {
-  std::vector<char> piece(kPiece);
+  std::vector<char> piece(std::min<std::uint64_t>(kPiece, written_));
   for (std::uint64_t position = 0; position != written_;) {
     const std::size_t count = read(position, std::span(piece).first(std::min<std::uint64_t>(piece.size(), written_ - position)));
     if (count == 0) throw util::Error(fmt::format("read back `{}`: it was cut off", path_.native()));

@@ -19,7 +19,7 @@ util::TarEntry file_entry(const std::string& path, std::uint64_t size) {
 }  // namespace
 
 void copy_bytes(util::Reader& from, util::Writer& to, const std::stop_token& stop) {
-  std::vector<std::byte> buffer(std::size_t{1} << 20);
+  const util::Buffer buffer(std::size_t{1} << 20);
   while (std::size_t count = from.read(buffer)) {
     if (stop.stop_requested()) throw util::Cancelled();
     to.write(util::Bytes(buffer).first(count));

@@ -111,7 +111,7 @@ void OutputFile::append(int from, std::uint64_t size, const std::stop_token& sto
     left -= static_cast<std::uint64_t>(count);
   }
   util::FdReader rest(from);
-  std::vector<std::byte> buffer(left > 0 ? kBuffer : 0);
+  const util::Buffer buffer(left > 0 ? kBuffer : 0);
   while (left > 0) {
     if (stop.stop_requested()) throw util::Cancelled();
     const std::size_t count = rest.read(std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), left)));

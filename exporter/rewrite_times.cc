@@ -53,7 +53,7 @@ std::optional<cache::LayerBlob> find_known(const std::string& key, std::int64_t 
 void copy_clamped(util::Reader& from, util::Writer& to, std::int64_t epoch, const std::stop_token& stop) {
   util::TarReader reader(from);
   util::TarWriter writer(to);
-  std::vector<std::byte> buffer(std::size_t{256} << 10);
+  const util::Buffer buffer(std::size_t{256} << 10);
   while (std::optional<util::TarEntry> entry = reader.next()) {
     if (stop.stop_requested()) throw util::Cancelled();
     entry->mtime = std::min(entry->mtime, epoch * kSecond);

@@ -124,7 +124,7 @@ struct LayerWriter::State {
 
   // Whole seconds, as other builders write them: fractions would cost two blocks for every file.
   util::TarWriter tar;
-  std::vector<std::byte> buffer;
+  util::Buffer buffer;
 
   void add_marker(const std::string& path) {
     util::TarEntry marker;
@@ -159,8 +159,8 @@ void LayerWriter::add(const LayerEntry& entry, util::Reader* content) {
   if (!entry.is_file() || !entry.hard_link.empty()) return;
   if (content == nullptr && entry.size != 0) throw util::Error(fmt::format("write `{}` to a layer: no content", entry.path));
   if (content == nullptr) return;
-  std::vector<std::byte>& buffer = state_->buffer;
-  buffer.resize(kCopyBuffer);
+  util::Buffer& buffer = state_->buffer;
+  if (buffer.empty()) buffer = util::Buffer(kCopyBuffer);
   state_->write_content(entry, [&] { return util::Bytes(buffer).first(content->read(buffer)); });
 }
 

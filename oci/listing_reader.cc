@@ -27,7 +27,7 @@ ListingReader::ListingReader(const std::filesystem::path& file) : file_(util::op
   if (size < kListingMagic.size() + kListingChecksum) EntryDecoder::damaged();
   end_ = size - kListingChecksum;
   util::Sha256 hash;
-  std::vector<std::byte> piece(kAhead);
+  const util::Buffer piece(kAhead);
   for (std::uint64_t at = 0; at != end_;) {
     const std::size_t wanted = std::min<std::uint64_t>(piece.size(), end_ - at);
     if (util::read_at(file_.get(), at, std::span(piece).first(wanted)) != wanted) EntryDecoder::damaged();

@@ -43,7 +43,7 @@ class Report {
 
 void copy_file(const std::filesystem::path& from, cache::BlobWriter& to, Report& report, std::stop_token stop) {
   util::Fd fd = util::open_file(from, O_RDONLY);
-  std::vector<std::byte> buffer(256 << 10);
+  const util::Buffer buffer(256 << 10);
   std::uint64_t copied = 0;
   while (std::size_t count = util::read_full(fd.get(), buffer)) {
     if (stop.stop_requested()) throw util::Cancelled();

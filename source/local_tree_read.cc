@@ -132,7 +132,7 @@ util::Digest LocalTree::hash(const std::string& path, const std::stop_token& sto
   util::Sha256 hash;
   const util::Nanoseconds since = util::now_nanoseconds();
   std::unique_ptr<util::Reader> reader = open(path);
-  thread_local std::vector<std::byte> buffer(128 << 10);
+  thread_local const util::Buffer buffer(128 << 10);
   while (std::size_t count = reader->read(buffer)) {
     if (stop.stop_requested()) throw util::Cancelled();
     hash.update(util::Bytes(buffer).first(count));

@@ -9,6 +9,7 @@
 #include "util/compression_encoder.h"
 #include "util/compression_isal.h"
 #include "util/error.h"
+#include "util/stream.h"
 
 namespace util {
 namespace {
@@ -74,13 +75,13 @@ class GzipEncoder : public ChunkEncoder {
 /// ISA-L: made for speed.
 class FastEncoder final : public GzipEncoder {
  public:
-  FastEncoder() : memory_(ISAL_DEF_LVL2_EXTRA_LARGE) { isal().deflate_init(&stream_); }
+  FastEncoder() { isal().deflate_init(&stream_); }
 
  private:
   std::size_t compress(Bytes run, std::span<std::byte> to) override {
     isal().deflate_reset(&stream_);
     stream_.level = kFastLevel;
-    stream_.level_buf = memory_.data();
+    stream_.level_buf = reinterpret_cast<std::uint8_t*>(memory_.data());
     stream_.level_buf_size = static_cast<std::uint32_t>(memory_.size());
     stream_.gzip_flag = IGZIP_GZIP;
     stream_.end_of_stream = 1;
@@ -92,7 +93,7 @@ class FastEncoder final : public GzipEncoder {
     return stream_.internal_state.state == ZSTATE_END ? stream_.total_out : 0;
   }
 
-  std::vector<std::uint8_t> memory_;
+  Buffer memory_{ISAL_DEF_LVL2_EXTRA_LARGE};
   isal_zstream stream_;
 };
 

@@ -9,7 +9,7 @@ namespace util {
 namespace {
 
 /// Slots that may be in memory where there is a file that is not very large.
-constexpr std::size_t kInMemory = std::size_t{1} << 16;
+constexpr std::size_t kInMemory = std::size_t{1} << 17;
 
 /// False when there is no empty one.
 bool insert(std::span<PlaceSlot> slots, const PlaceSlot& slot) {

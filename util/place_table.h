@@ -42,7 +42,7 @@ constexpr std::size_t segment_start(std::uint32_t tag, std::size_t slots) {
   return slots <= kPlaceSegment ? 0 : (std::uint64_t{tag} * (slots / kPlaceSegment) >> 32) * kPlaceSegment;
 }
 
-/// A hash table that knows where things are, for very many: eight to sixteen bytes for each, and beyond 32,768 (or, of very
+/// A hash table that knows where things are, for very many: eight to sixteen bytes for each, and beyond 65,536 (or, of very
 /// many, a part in 32) these are in a nameless file. After an exception it must not be used any more. Not thread-safe.
 class PlaceTable {
  public:

@@ -49,7 +49,7 @@ TEST_CASE("a settled table is read as find_slot and segment_start expect it, and
   PlaceTable table(directory.path());
   CHECK(table.settle() == 8);
   std::vector<PlaceSlot> put;
-  for (const std::size_t count : {4U, 5U, 4096U, 4097U, 32'768U, 32'769U, 70'000U, 180'000U}) {
+  for (const std::size_t count : {4U, 5U, 4096U, 4097U, 65'536U, 65'537U, 80'000U, 180'000U}) {
     CAPTURE(count);
     while (put.size() != count) {
       put.push_back({static_cast<std::uint32_t>(random()), static_cast<std::uint32_t>(put.size() + 1)});
@@ -84,7 +84,7 @@ TEST_CASE("a table whose file cannot be made says so") {
   const test::TestDir directory;
   PlaceTable table(directory / "missing");
   const auto fill = [&] {
-    for (std::uint32_t place = 1; place < 40'000; ++place) table.add(place, place);
+    for (std::uint32_t place = 1; place < 70'000; ++place) table.add(place, place);
   };
   CHECK_THROWS_AS(fill(), util::Error);
 }

@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
+#include <span>
 #include <stop_token>
 #include <thread>
+#include <utility>
 
 #include "tests/support/test_dir.h"
 #include "util/error.h"
@@ -97,4 +100,19 @@ TEST_CASE("read_all refuses more than its limit") {
   CHECK(util::read_all(exact, 5) == "12345");
   util::StringReader longer("123456");
   CHECK_THROWS_AS(util::read_all(longer, 5), util::Error);
+}
+
+TEST_CASE("a buffer is a span of its size, and empty once it was moved from") {
+  util::Buffer buffer(3);
+  const std::span<std::byte> span(buffer);
+  CHECK(span.size() == 3);
+  std::ranges::fill(span, std::byte{7});
+  CHECK(std::to_integer<int>(buffer.data()[2]) == 7);
+  util::Buffer moved = std::move(buffer);
+  CHECK(buffer.empty());  // NOLINT(bugprone-use-after-move)
+  CHECK(moved.data() == span.data());
+  buffer = std::move(moved);
+  CHECK(moved.empty());  // NOLINT(bugprone-use-after-move)
+  CHECK(buffer.size() == 3);
+  CHECK(util::Buffer().empty());
 }
