@@ -67,12 +67,16 @@ std::string match_name(const Match& match, const PathSelection& selection) {
   return selection.wildcard ? base_name(match.path) : std::string();
 }
 
-/// Takes what a selection names in order, and hashes it in order.
+/// Takes what a selection names in order, and hashes it in order; what waits for the content of another is kept until then.
 class Digester {
  public:
   Digester(const Tree& tree, std::stop_token stop) : tree_(tree), stop_(std::move(stop)) {}
 
   void add(const std::string& relative, oci::LayerEntry& entry) {
+    if (items_.empty() && is_known(entry)) {
+      hash_entry(hasher_, relative, entry);
+      return;
+    }
     items_.push_back(Item{relative, std::move(entry)});
     if (items_.size() == kBatch) flush();
   }
@@ -83,6 +87,8 @@ class Digester {
   }
 
  private:
+  static bool is_known(const oci::LayerEntry& entry) { return !entry.is_file() || entry.content; }
+
   struct Item {
     std::string relative;
     oci::LayerEntry entry;
@@ -93,7 +99,7 @@ class Digester {
     std::vector<oci::LayerEntry*> unknown;
     std::uint64_t bytes = 0;
     for (Item& item : items_) {
-      if (!item.entry.is_file() || item.entry.content) continue;
+      if (is_known(item.entry)) continue;
       unknown.push_back(&item.entry);
       bytes += item.entry.size;
     }
@@ -116,7 +122,7 @@ class Digester {
 util::Digest content_digest(const Tree& tree, const PathSelection& selection, std::stop_token stop) {
   util::ScopedTimer timer("content_digest");
   const util::PatternMatcher exclude(selection.exclude);
-  Digester digester(tree, std::move(stop));
+  Digester digester(tree, stop);
   for (const Match& match : match_selection(tree, selection)) {
     digester.hasher().field("match", match_name(match, selection));
     if (selection.parents) hash_parents(digester.hasher(), tree, match);

@@ -182,8 +182,12 @@ class Walker {
     pending_.push_back({relative, std::move(entry)});
     std::size_t depth = pending_.size();
     if (!hidden) flush();
+    std::string below = relative.empty() ? std::string() : relative + '/';
+    const std::size_t above = below.size();
     for (oci::LayerEntry& child : tree_.entries(join_path(match_.resolved, relative))) {
-      enter(join_path(relative, base_name(child.path)), child);
+      below.resize(above);
+      below.append(child.path, child.path.rfind('/') + 1);
+      enter(below, child);
     }
     if (pending_.size() == depth) pending_.pop_back();
     flushed_ = std::min(flushed_, pending_.size());

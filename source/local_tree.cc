@@ -20,6 +20,9 @@ using cache::join_path;
 using cache::parent_path;
 using util::FileType;
 
+/// Directories; fewer are looked at before a thread would have begun.
+constexpr std::size_t kWorthAThread = 16;
+
 util::Counter& files_stat() {
   static util::Counter& count = util::counter("context.files_stat");
   return count;
@@ -123,12 +126,17 @@ void LocalTree::make_listed(const SeenDirectories::Held& directory, const std::s
   if (!directory->listed) list_names(*directory, fd.get());
   if (!with_stats) return;
   std::int64_t count = 0;
+  // One text of each kind for all names: texts of their own would take as long as looking for their digests.
+  std::string name, below = path.empty() ? std::string() : path + '/';
+  const std::size_t above = below.size();
   for (const SeenName& old : names) {
     if (!lacks_stat(old)) continue;
     SeenName& seen = names.edit(old);
-    const std::string name(names.name(seen));
+    name = names.name(seen);
+    below.resize(above);
+    below += name;
     // What an ignore rule hides is not looked at, if its type is known from the directory.
-    if (filtered_ && seen.type && exclude_->matches(join_path(path, name)) && *seen.type != FileType::directory) {
+    if (filtered_ && seen.type && exclude_->matches(below) && *seen.type != FileType::directory) {
       seen.visible = false;
       continue;
     }
@@ -138,7 +146,7 @@ void LocalTree::make_listed(const SeenDirectories::Held& directory, const std::s
     if (!stat) continue;
     if (stat->type == FileType::symlink) names.set_link_target(seen, util::read_link_at(fd.get(), name));
     if (stat->type != FileType::regular || seen.digest) continue;
-    if (std::optional<util::Digest> digest = stats_->find(join_path(path, name), *stat)) {
+    if (std::optional<util::Digest> digest = stats_->find(below, *stat)) {
       seen.digest = *std::move(digest);
       seen.trusted = true;
     }
@@ -198,24 +206,24 @@ void LocalTree::for_each_visible(const std::string& path, bool with_stats, const
   }
 }
 
-oci::LayerEntry LocalTree::entry(const std::string& path, const SeenName& seen, std::string_view link_target) const {
+oci::LayerEntry LocalTree::entry(std::string path, const SeenName& seen, std::string_view link_target) const {
   const util::FileStat stat = seen.stat.stat().value();
   oci::LayerEntry entry;
-  entry.path = path;
+  entry.path = std::move(path);
   entry.type = stat.type == FileType::socket ? FileType::regular : stat.type;
   entry.mode = stat.mode;
   entry.mtime = stat.mtime;
   if (stat.type == FileType::regular) {
     entry.size = stat.size;
     entry.content = seen.digest;
-    if (stat.link_count > 1) entry.hard_link = other_name(path, stat);
+    if (stat.link_count > 1) entry.hard_link = other_name(entry.path, stat);
   }
   if (is_device(stat.type)) {
     entry.device_major = stat.rdev_major;
     entry.device_minor = stat.rdev_minor;
   }
   if (stat.type == FileType::symlink) {
-    entry.link_target = link_target.empty() ? util::read_link_at(root_.get(), path) : std::string(link_target);
+    entry.link_target = link_target.empty() ? util::read_link_at(root_.get(), entry.path) : std::string(link_target);
   }
   return entry;
 }
@@ -259,6 +267,7 @@ std::vector<std::string> LocalTree::list(const std::string& path) const {
 std::vector<oci::LayerEntry> LocalTree::entries(const std::string& path) const {
   std::vector<oci::LayerEntry> entries;
   for_each_visible(path, true, [&](const SeenNames& names, const SeenName& seen) {
+    if (entries.empty()) entries.reserve(names.size().names);
     entries.push_back(entry(join_path(path, names.name(seen)), seen, names.link_target(seen)));
   });
   return entries;
@@ -267,14 +276,17 @@ std::vector<oci::LayerEntry> LocalTree::entries(const std::string& path) const {
 LocalTree::Level LocalTree::next_level(const Level& level, const std::function<bool(const std::string& directory)>& skip,
                                        const std::stop_token& stop) const {
   std::vector<Level> below(level.size());
-  util::parallel_for(level.size(), 0, [&](std::size_t i) {
+  // Whoever walks takes a core too. One thread more, and who waits for a lock may wait for another that has no core.
+  const unsigned threads = level.size() < kWorthAThread ? 1 : std::max(2U, std::thread::hardware_concurrency()) - 1;
+  const auto look = [&](std::size_t i, const std::stop_token&) {
     if (stop.stop_requested()) throw util::Cancelled();
     for_each_visible(level[i], true, [&](const SeenNames& names, const SeenName& seen) {
       if (seen.stat.type() != FileType::directory) return;
       std::string name = join_path(level[i], names.name(seen));
       if (!skip(name)) below[i].push_back(std::move(name));
     });
-  });
+  };
+  util::for_each_parallel(level.size(), threads, look, {});
   Level next;
   for (Level& names : below) std::ranges::move(names, std::back_inserter(next));
   return next;
@@ -294,7 +306,6 @@ void LocalTree::look_below(Level waiting, const std::function<bool(const std::st
 }
 
 std::jthread LocalTree::prefetch(const std::string& path, std::function<bool(const std::string& directory)> skip) const {
-  constexpr std::size_t kWorthAThread = 16;
   if (!prefetched_.lock()->insert(path).second) return {};
   Level level = {path};
   while (!level.empty() && level.size() < kWorthAThread) level = next_level(level, skip);

@@ -38,7 +38,8 @@ class LocalTree final : public cache::Tree {
   std::optional<oci::LayerEntry> find(const std::string& path) const override;
   std::vector<std::string> list(const std::string& path) const override;
   std::vector<oci::LayerEntry> entries(const std::string& path) const override;
-  /// Looks at everything below on all cores; in the thread that is returned from the first level on that has many directories.
+  /// Looks at everything below, on all cores but one, which is for whoever walks; in the thread that is returned from the first
+  /// level on that has many directories.
   std::jthread prefetch(const std::string& path, std::function<bool(const std::string& directory)> skip) const override;
   std::unique_ptr<util::Reader> open(const std::string& path) const override;
   util::Digest content_digest(const std::string& path, const std::stop_token& stop = {}) const override;
@@ -70,7 +71,7 @@ class LocalTree final : public cache::Tree {
   /// Calls `f(names, name)` for each that is visible; its stat is known, or with `with_stats` false at least its type.
   template <typename F>
   void for_each_visible(const std::string& path, bool with_stats, const F& f) const;
-  oci::LayerEntry entry(const std::string& path, const SeenName& seen, std::string_view link_target) const;
+  oci::LayerEntry entry(std::string path, const SeenName& seen, std::string_view link_target) const;
   util::Fd open_path(const std::string& path, int flags) const;
   util::Fd open_file(const std::string& path) const;
   std::shared_ptr<util::Fd> last_directory(std::string path) const;

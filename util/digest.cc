@@ -45,12 +45,18 @@ std::optional<std::array<unsigned char, 32>> from_hex(std::string_view hex) {
   return bytes;
 }
 
-void append_hex(std::string& to, const std::array<unsigned char, 32>& bytes) {
+/// 64 digits.
+void write_hex(char* to, const std::array<unsigned char, 32>& bytes) {
   constexpr std::string_view kHex = "0123456789abcdef";
   for (unsigned char byte : bytes) {
-    to.push_back(kHex[byte >> 4]);
-    to.push_back(kHex[byte & 15]);
+    *to++ = kHex[byte >> 4];
+    *to++ = kHex[byte & 15];
   }
+}
+
+void append_hex(std::string& to, const std::array<unsigned char, 32>& bytes) {
+  to.resize(to.size() + kSha256Digits);
+  write_hex(to.data() + to.size() - kSha256Digits, bytes);
 }
 
 /// The hex of all sha512 that the process has met. They appear in documents of others only, and nothing is stored under one.
@@ -225,18 +231,25 @@ Hasher::Hasher(std::string_view recipe) {
 
 Hasher& Hasher::field(std::string_view label, std::string_view value) {
   // Both lengths are written, so that no label or value can imitate another split of the same bytes.
-  for (std::size_t size : {label.size(), value.size()}) {
-    fmt::format_int text(size);
-    hash_.update(std::string_view(text.data(), text.size()));
-    hash_.update(":");
+  const fmt::format_int label_size(label.size()), value_size(value.size());
+  const std::string_view parts[] = {{label_size.data(), label_size.size()}, ":", {value_size.data(), value_size.size()}, ":", label, value};
+  // A key has very many fields, most of them short.
+  std::array<char, 192> together;
+  if (label.size() + value.size() + 2 * sizeof("18446744073709551615") <= together.size()) {
+    char* end = together.data();
+    for (const std::string_view part : parts) end = std::copy(part.begin(), part.end(), end);
+    hash_.update(std::string_view(together.data(), end));
+  } else {
+    for (const std::string_view part : parts) hash_.update(part);
   }
-  hash_.update(label);
-  hash_.update(value);
   return *this;
 }
 
 Hasher& Hasher::field(std::string_view label, const Digest& value) {
-  return field(label, std::string_view(value.to_string()));
+  if (value.algorithm() != "sha256") return field(label, std::string_view(value.to_string()));
+  std::array<char, kPrefixLength + kSha256Digits> text;
+  write_hex(std::copy(kSha256.begin(), kSha256.end(), text.data()), value.bytes());
+  return field(label, std::string_view(text.data(), text.size()));
 }
 
 Hasher& Hasher::number(std::string_view label, std::int64_t value) {
