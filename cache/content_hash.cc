@@ -74,6 +74,7 @@ class Digester {
 
   void add(const std::string& relative, oci::LayerEntry& entry) {
     if (items_.empty() && is_known(entry)) {
+      if (++known_ % kBatch == 0 && stop_.stop_requested()) throw util::Cancelled();
       hash_entry(hasher_, relative, entry);
       return;
     }
@@ -115,6 +116,7 @@ class Digester {
   std::stop_token stop_;
   util::Hasher hasher_{"content/1"};
   std::vector<Item> items_;
+  std::size_t known_ = 0;  ///< entries that did not have to wait
 };
 
 }  // namespace

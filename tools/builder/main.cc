@@ -45,9 +45,9 @@ int main(int argc, char** argv) {
   // Large buffers go back to the kernel. Else the limit rises with the first that is freed, and later ones stay for good.
   ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
   // What one thread leaves behind serves the next; eight heaps for each core, as is usual, would each keep their holes.
-  // Heaps of threads grow by a page at a time otherwise, each with a system call.
-  ::mallopt(M_TOP_PAD, 1 << 20);
   ::mallopt(M_ARENA_MAX, static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+  // Heaps begin with so much. That of a thread grows by a page at a time from there, each with a system call.
+  ::mallopt(M_TOP_PAD, 1 << 20);
   try {
     return check_output(builder::parse_command_line(builder::all_commands(), argc, argv).run());
   } catch (const builder::UsageError& error) {

@@ -106,6 +106,27 @@ TEST_CASE("a stop ends the digest") {
   CHECK_THROWS_AS(cache::content_digest(sample(), {.path = ""}, stop.get_token()), util::Cancelled);
 }
 
+TEST_CASE("a stop ends the walk of a digest") {
+  class StoppingTree final : public cache::Tree {
+   public:
+    std::optional<oci::LayerEntry> find(const std::string& path) const override { return tree.find(path); }
+    std::vector<std::string> list(const std::string& path) const override {
+      ++lists;
+      stop.request_stop();
+      return tree.list(path);
+    }
+    std::unique_ptr<util::Reader> open(const std::string& path) const override { return tree.open(path); }
+    util::Digest content_digest(const std::string& path, const std::stop_token& token) const override { return tree.content_digest(path, token); }
+
+    cache::MemoryTree tree = sample();
+    mutable std::stop_source stop;
+    mutable int lists = 0;
+  };
+  const StoppingTree tree;
+  CHECK_THROWS_AS(cache::content_digest(tree, {.path = ""}, tree.stop.get_token()), util::Cancelled);
+  CHECK(tree.lists == 1);
+}
+
 TEST_CASE("entries come in order, whether their contents were known or had to be read") {
   const auto add = [](cache::MemoryTree& tree) {
     for (const char* name : {"src/a-known", "src/d/a", "src/d/b-known", "src/e-known/x", "src/f"}) tree.add(file_entry(name, ""), name);

@@ -1,0 +1,58 @@
+# A disk that fills up at any place of a build: the build fails and says so, what was there stays, nothing is left half, and with room
+# again the same store makes the same image.
+# run: root
+. "$SOURCE_ROOT/tests/integration/lib.sh"
+small=$WORK/small
+mkdir "$small"
+mount -t tmpfs -o size=64m none "$small" 2>/dev/null || skip "no rights to mount a small file system"
+trap 'umount "$small"' EXIT
+context app <<'DOCKERFILE'
+FROM busybox
+COPY files /files
+RUN cat /files/* > /all && head -c 3000000 /dev/urandom > /random && rm /random && ln /all /again
+DOCKERFILE
+mkdir files; for i in $(seq 100); do head -c 20000 /dev/urandom | base64 > files/$i; done
+content() { { tar --numeric-owner -tvf "$1" | awk '{$4="";$5="";print}'; tar -xOf "$1"; } | sha256sum; }
+build -o type=tar,dest="$WORK/clean.tar" .
+clean=$(content "$WORK/clean.tar")
+
+# leave ROOM: fills the small disk but for so many KiB.
+leave() {
+  rm -f "$small/filler"
+  local available; available=$(df --output=avail -k "$small" | tail -n 1)
+  fallocate -l $(((available - $1) * 1024)) "$small/filler"
+}
+# with_room ROOM STORE: a build with that store into an archive on the small disk; whether it failed is in $failed.
+with_room() {
+  echo before > "$small/out.tar"
+  leave "$1"
+  local status=0
+  BUILDER_ROOT=$2 build -o type=tar,dest="$small/out.tar" . || status=$?
+  failed=0
+  if [ $status != 0 ]; then
+    failed=1
+    check_equal "exit status with $1 KiB" 1 $status
+    grep -qiE "no space left on device|disk is full" "$WORK/log" || { cat "$WORK/log"; fail "with $1 KiB it does not say that the disk is full"; }
+    check_equal "what was there, with $1 KiB" before "$(cat "$small/out.tar")"
+  fi
+  check_equal "files with $1 KiB" "filler out.tar${3:+ $3}" "$(ls "$small" | tr '\n' ' ' | sed 's/ $//')"
+  rm "$small/filler"
+  BUILDER_ROOT=$2 build -o type=tar,dest="$small/out.tar" . || fail "with room again after $1 KiB"
+  check_equal "content after $1 KiB" "$clean" "$(content "$small/out.tar")"
+}
+
+failures=0
+for room in 0 16 64 200 500 1000 2000 3000 4000 5000 6000 8000 10000 12000 15000 20000; do
+  rm -rf "$small/store"
+  with_room $room "$small/store" store
+  failures=$((failures + failed))
+done
+[ $failures -gt 5 ] || fail "only $failures builds met a full disk"
+[ $failures -lt 16 ] || fail "every build met a full disk"
+
+# The archive alone is on the full disk.
+rm -rf "$small/store"
+for room in 0 100 3000; do
+  with_room $room "$BUILDER_ROOT"
+  check_equal "failed with $room KiB" 1 $failed
+done
