@@ -9,7 +9,7 @@ trap 'umount "$small"' EXIT
 context app <<'DOCKERFILE'
 FROM busybox
 COPY files /files
-RUN cat /files/* > /all && head -c 3000000 /dev/urandom > /random && rm /random && ln /all /again
+RUN cat /files/* > /all && cat /all > /copy && rm /copy && ln /all /again
 DOCKERFILE
 mkdir files; for i in $(seq 100); do head -c 20000 /dev/urandom | base64 > files/$i; done
 content() { { tar --numeric-owner -tvf "$1" | awk '{$4="";$5="";print}'; tar -xOf "$1"; } | sha256sum; }
