@@ -124,7 +124,7 @@ struct RecordStore::State {
     if (version != kSchemaVersion) {
       throw util::Error(fmt::format("open the cache database `{}`: it has format {}, this builder knows format {}",
                                     file.native(), version, kSchemaVersion),
-                        "use another --root, or delete the cache");
+                        "name another directory in BUILDER_ROOT, or delete the cache");
     }
   }
 

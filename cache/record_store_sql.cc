@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdlib>
 
 #include "util/log.h"
@@ -18,10 +19,11 @@ constexpr int kBusyMilliseconds = 30000;
   if (primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT) {
     throw Damaged(message, "delete `cache.db` in the cache root; what it describes is made again");
   }
+  const int cause = database != nullptr ? sqlite3_system_errno(database) : 0;
+  if (primary == SQLITE_FULL) throw util::SystemError(fmt::format("{} the cache database", what), ENOSPC);
+  if (primary == SQLITE_IOERR && cause != 0) throw util::SystemError(message, cause);
   util::Error error(message);
-  if (primary == SQLITE_FULL) {
-    error.set_hint("the disk is full; `builder prune` frees space");
-  } else if (primary == SQLITE_BUSY) {
+  if (primary == SQLITE_BUSY) {
     error.set_hint("another builder process has held it for 30 seconds");
   }
   throw error;

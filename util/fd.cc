@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "util/error.h"
@@ -28,6 +30,20 @@ size_t fill(std::span<std::byte> buffer, const F& read_from) {
     done += static_cast<size_t>(n);
   }
   return done;
+}
+
+/// Many files of the cache have no name that their writer knows. The kernel knows at least whose disk is full.
+std::string name_of(int fd) {
+  std::error_code unreadable;
+  const auto path = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", fd), unreadable);
+  if (!path.is_absolute()) return {};
+  if (path.native().ends_with(" (deleted)")) return fmt::format(" a temporary file in `{}`", path.parent_path().native());
+  return fmt::format(" `{}`", path.native());
+}
+
+[[noreturn]] void throw_write(int fd) {
+  const int code = errno;
+  throw SystemError("write" + name_of(fd), code);
 }
 
 }  // namespace
@@ -92,7 +108,7 @@ void write_at(int fd, std::uint64_t position, std::span<const std::byte> data) {
     ssize_t n = ::pwrite(fd, data.data(), data.size(), static_cast<off_t>(position));
     if (n < 0) {
       if (errno == EINTR) continue;
-      throw_errno("write");
+      throw_write(fd);
     }
     data = data.subspan(static_cast<size_t>(n));
     position += static_cast<std::uint64_t>(n);
@@ -104,7 +120,7 @@ void write_all(int fd, std::span<const std::byte> data) {
     ssize_t n = ::write(fd, data.data(), data.size());
     if (n < 0) {
       if (errno == EINTR) continue;
-      throw_errno("write");
+      throw_write(fd);
     }
     data = data.subspan(static_cast<size_t>(n));
   }

@@ -21,8 +21,19 @@ constexpr const char* kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/s
 /// What a shell, and our sandbox, say of a file that cannot be executed.
 constexpr int kNotExecutable = 126;
 
+/// What the C library says for ENOSPC, and with it most programs.
+bool says_disk_full(const std::vector<std::string>& log_tail) {
+  return std::any_of(log_tail.begin(), log_tail.end(), [](const std::string& line) {
+    return line.find("No space left on device") != std::string::npos;
+  });
+}
+
 /// Programs that the kernel cannot start are most often those of another architecture.
-std::string hint_for(const llb::ExecOp& op, const util::ExitStatus& status) {
+std::string hint_for(const llb::ExecOp& op, const util::ExitStatus& status, const std::vector<std::string>& log_tail) {
+  if (says_disk_full(log_tail)) {
+    return "what a step writes is kept in the cache: if its disk is full, `builder prune` frees space; BUILDER_ROOT puts "
+           "the cache elsewhere";
+  }
   const oci::Platform here = oci::Platform::local();
   if (status.shell_code() != kNotExecutable || oci::match_score(here, op.platform) > 0) return {};
   return "this step is for " + op.platform.to_string() + " and this machine is " + here.to_string() +
@@ -35,7 +46,8 @@ std::string hint_for(const llb::ExecOp& op, const util::ExitStatus& status) {
   std::string message = "process " + util::quote(util::join(op.args, " ")) +
                         " did not complete successfully: exit code: " + std::to_string(outcome.status.shell_code());
   if (outcome.out_of_memory) message += ": out of memory";
-  throw ProcessFailed(message, outcome.status, outcome.out_of_memory, std::move(log_tail), hint_for(op, outcome.status));
+  std::string hint = hint_for(op, outcome.status, log_tail);
+  throw ProcessFailed(message, outcome.status, outcome.out_of_memory, std::move(log_tail), std::move(hint));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <iostream>
 
 #include "frontend/dockerfile/parser.h"
@@ -31,6 +32,27 @@ std::string log_tail(const solver::SolveError& error) {
   }
 }
 
+/// The errno value of what failed; 0 where no system call did.
+int system_code(const util::Error& error) {
+  if (const auto* system = dynamic_cast<const util::SystemError*>(&error)) return system->code();
+  const auto* failed = dynamic_cast<const solver::SolveError*>(&error);
+  if (failed == nullptr) return 0;
+  try {
+    std::rethrow_exception(failed->cause());
+  } catch (const util::SystemError& system) {
+    return system.code();
+  } catch (...) {
+    return 0;
+  }
+}
+
+std::string hint_of(const util::Error& error) {
+  if (!error.hint().empty()) return error.hint();
+  const int code = system_code(error);
+  if (code != ENOSPC && code != EDQUOT) return {};
+  return "if this disk holds the cache, `builder prune` frees space; BUILDER_ROOT puts the cache elsewhere";
+}
+
 }  // namespace
 
 std::string render_error(const util::Error& error) {
@@ -41,7 +63,7 @@ std::string render_error(const util::Error& error) {
     text += excerpt_of(located->location());
   }
   text += fmt::format("ERROR: {}\n", error.message());
-  if (!error.hint().empty()) text += fmt::format("hint: {}\n", error.hint());
+  if (std::string hint = hint_of(error); !hint.empty()) text += fmt::format("hint: {}\n", hint);
   return text;
 }
 

@@ -116,7 +116,7 @@ void add_isolation(Json& info, const fs::path& root) {
   if (!privilege.warning.empty()) add_missing(info, privilege.warning, privilege.hint);
   if (possible && !overlay)
     add_missing(info, "overlayfs: steps work on full copies, which is slow",
-                "have Linux 5.11 or newer, or keep the store (--root) on a file system that overlayfs can write to, "
+                "have Linux 5.11 or newer, or keep the store (BUILDER_ROOT) on a file system that overlayfs can write to, "
                 "such as ext4 or xfs");
   if (possible && info["CgroupControllers"].empty()) {
     add_missing(info, "cgroup controllers: --resource and --memory cannot limit a RUN",

@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <cerrno>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -93,4 +95,19 @@ TEST_CASE("read_file accepts exactly the limit and refuses one byte more") {
   CHECK(util::read_file(dir / "f", 5) == "12345");
   CHECK_THROWS_AS(util::read_file(dir / "f", 4), util::Error);
   CHECK_THROWS_AS(util::read_file("/dev/zero", 1000), util::Error);
+}
+
+TEST_CASE("a failed write names the file") {
+  const util::Fd full = util::open_file("/dev/full", O_WRONLY);
+  CHECK_THROWS_WITH_AS(util::write_all(full.get(), "x"), "write `/dev/full`: no space left on device", util::SystemError);
+  CHECK_THROWS_WITH_AS(util::write_at(full.get(), 0, std::as_bytes(std::span("x", 1))), "write `/dev/full`: no space left on device",
+                       util::SystemError);
+  const test::TestDir dir;
+  const util::Fd nameless = util::open_file(dir.path(), O_TMPFILE | O_RDWR, 0600);
+  const util::Fd read_only = util::open_file(fmt::format("/proc/self/fd/{}", nameless.get()), O_RDONLY);
+  CHECK_THROWS_WITH_AS(util::write_all(read_only.get(), "x"),
+                       fmt::format("write a temporary file in `{}`: bad file descriptor", dir.path().native()).c_str(),
+                       util::SystemError);
+  util::Pipe pipe = util::Pipe::open();
+  CHECK_THROWS_WITH_AS(util::write_all(pipe.read.get(), "x"), "write: bad file descriptor", util::SystemError);
 }

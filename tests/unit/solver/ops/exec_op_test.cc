@@ -103,6 +103,29 @@ TEST_CASE("a failed process is reported with its command, exit code and last lin
                        ops::ProcessFailed);
 }
 
+TEST_CASE("a process that met a full disk is reported with what to do") {
+  if (!test::can_store_layers()) return;
+  test::OpStores stores;
+  std::string said;
+  stores.executor.behaviour = [&](const Call&, const ProcessIo& io) {
+    io.output(2, said);
+    RunOutcome outcome;
+    outcome.status.code = 1;
+    return outcome;
+  };
+  const auto hint_after = [&](std::string output) -> std::string {
+    said = std::move(output);
+    try {
+      stores.run(exec_vertex(shell("fill")), {{}});
+    } catch (const ops::ProcessFailed& error) {
+      return error.hint();
+    }
+    return "no error";
+  };
+  CHECK(hint_after("cat: write error: No space left on device\n").find("`builder prune`") != std::string::npos);
+  CHECK(hint_after("cat: write error: Input/output error\n").empty());
+}
+
 TEST_CASE("the process gets its environment, user, limits and network") {
   if (!test::can_store_layers()) return;
   test::OpStores stores;
