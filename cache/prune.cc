@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -56,8 +56,13 @@ std::optional<std::uint64_t> bytes_to_keep(const PrunePolicy& policy, std::uint6
 class Selection {
  public:
   Selection(const UsageReport& report, const PrunePolicy& policy) : report_(report), policy_(policy) {
-    for (const RecordUse& record : report.records) {
-      for (const LayerId& layer : record.layers) ++records_of_[layer];
+    for (std::size_t i = 0; i < report.records.size(); ++i) {
+      for (const LayerId& layer : report.records[i].layers) records_with_[layer].push_back(i);
+    }
+    for (const auto& [layer, records] : records_with_) records_left_[layer] = records.size();
+    for (std::size_t i = 0; i < report.entries.size(); ++i) {
+      const UsageEntry& entry = report.entries[i];
+      if (!entry.layers.empty()) entries_of_[entry.layers.front()].push_back(i);
     }
   }
 
@@ -68,34 +73,40 @@ class Selection {
     for (const LayerId& layer : entry.layers) take_what_is_above(layer);
   }
   const std::vector<std::size_t>& order() const { return order_; }
-  bool has(std::size_t index) const { return taken_.contains(index); }
   bool takes_layers() const {
     return std::ranges::any_of(order_, [&](std::size_t i) { return !report_.entries[i].layers.empty(); });
   }
 
  private:
+  using Indexes = std::vector<std::size_t>;
+
   void take_what_is_above(const LayerId& gone) {
-    std::set<LayerId> useless;
-    for (const RecordUse& record : report_.records) {
-      if (std::ranges::find(record.layers, gone) == record.layers.end()) continue;
-      if (!records_gone_.insert(record.key).second) continue;
-      for (const LayerId& layer : record.layers) {
-        if (--records_of_[layer] == 0) useless.insert(layer);
+    const auto records = records_with_.find(gone);
+    if (records == records_with_.end()) return;
+    std::set<std::size_t> useless;
+    for (const std::size_t index : records->second) {
+      if (!records_gone_.insert(index).second) continue;
+      for (const LayerId& layer : report_.records[index].layers) {
+        if (--records_left_[layer] != 0) continue;
+        if (const auto entries = entries_of_.find(layer); entries != entries_of_.end()) {
+          useless.insert(entries->second.begin(), entries->second.end());
+        }
       }
     }
-    for (std::size_t i = 0; i < report_.entries.size(); ++i) {
-      const UsageEntry& entry = report_.entries[i];
+    for (const std::size_t index : useless) {
+      const UsageEntry& entry = report_.entries[index];
       // A layer that was pulled is as good as before.
       const bool pulled = entry.created == 0;
-      if (entry.layers.empty() || pulled || !useless.contains(entry.layers.front())) continue;
-      if (!entry.in_use && (policy_.all || !entry.shared())) take(i);
+      if (!pulled && !entry.in_use && (policy_.all || !entry.shared())) take(index);
     }
   }
 
   const UsageReport& report_;
   const PrunePolicy& policy_;
-  std::map<LayerId, int> records_of_;
-  std::unordered_set<std::string> records_gone_;
+  std::unordered_map<LayerId, Indexes> records_with_;  ///< as often as they are in its chain
+  std::unordered_map<LayerId, Indexes> entries_of_;    ///< by their own layer
+  std::unordered_map<LayerId, std::size_t> records_left_;
+  std::unordered_set<std::size_t> records_gone_;
   std::set<std::size_t> taken_;
   std::vector<std::size_t> order_;
 };
