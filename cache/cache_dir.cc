@@ -12,6 +12,7 @@
 #include "cache/copy_snapshotter.h"
 #include "cache/disk_result_index.h"
 #include "cache/overlay_snapshotter.h"
+#include "cache/reserve.h"
 #include "cache/temporary.h"
 #include "util/error.h"
 #include "util/fd.h"
@@ -34,9 +35,9 @@ std::string environment(const char* name) {
   return value != nullptr ? value : "";
 }
 
-/// A directory that has other things in it is not taken for a cache: a wrong --root would litter it.
+/// A directory that has other things in it is not taken for a cache: a wrong BUILDER_ROOT would litter it.
 void refuse_foreign(const fs::path& root) {
-  static constexpr std::array<std::string_view, 7> kOurs = {"lock", "version", "cache.db", "oci", "tmp", "gc", "lost+found"};
+  static constexpr std::array<std::string_view, 8> kOurs = {"lock", "version", "cache.db", "oci", "tmp", "gc", "reserve", "lost+found"};
   for (const fs::directory_entry& entry : fs::directory_iterator(root)) {
     std::string name = entry.path().filename();
     bool ours = name.starts_with(".tmp-") || std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end() ||
@@ -44,7 +45,7 @@ void refuse_foreign(const fs::path& root) {
     // Another process may be making the cache right now: its version comes before anything that is not known here.
     if (ours || fs::exists(root / "version")) continue;
     throw util::Error(fmt::format("use `{}` as cache: it is no cache of builder, and not empty", root.native()),
-                      "name an empty or new directory with --root or BUILDER_ROOT");
+                      "name an empty or new directory in BUILDER_ROOT");
   }
 }
 
@@ -53,13 +54,14 @@ void check_version(const fs::path& root) {
   if (!fs::exists(file)) {
     refuse_foreign(root);
     util::write_file_atomically(file, std::string(kVersion) + "\n");
+    make_reserve(root);
     return;
   }
   std::string text = util::read_file(file, 4096);
   if (util::trim(text) == kVersion) return;
   throw util::Error(fmt::format("use `{}` as cache: it has format `{}`, this builder knows format `{}`", root.native(),
                                 util::trim(text), kVersion),
-                    "use another --root, or delete this one");
+                    "name another directory in BUILDER_ROOT, or delete this one");
 }
 
 void make_layout(const fs::path& layout) {
@@ -127,7 +129,7 @@ fs::path open_root(const fs::path& root) {
     return fs::canonical(root);
   } catch (util::Error& error) {
     error.add_context(fmt::format("use `{}` as cache", root.native()));
-    if (error.hint().empty()) error.set_hint("name a directory that can be written to with --root or BUILDER_ROOT");
+    if (error.hint().empty()) error.set_hint("name a directory that can be written to in BUILDER_ROOT");
     throw;
   }
 }
@@ -140,12 +142,13 @@ fs::path default_root() {
   if (std::string data = environment("XDG_DATA_HOME"); !data.empty()) return fs::path(data) / "builder";
   if (std::string home = environment("HOME"); !home.empty()) return fs::path(home) / ".local/share/builder";
   throw util::Error("find a place for the cache: neither HOME nor XDG_DATA_HOME is set",
-                    "name a directory with --root or BUILDER_ROOT");
+                    "name a directory in BUILDER_ROOT");
 }
 
 struct CacheDir::State {
-  explicit State(const fs::path& path)
+  State(const fs::path& path, CacheUse use)
       : root(open_root(path)),
+        released(use == CacheUse::on_full_disk ? std::make_unique<ReleasedReserve>(root) : nullptr),
         lock(util::FileLock::acquire(root / "lock", util::LockMode::shared)),
         temporary(prepare(root)),
         content(root / "oci", temporary.path()),
@@ -164,6 +167,7 @@ struct CacheDir::State {
   }
 
   fs::path root;
+  std::unique_ptr<ReleasedReserve> released;
   util::FileLock lock;
   ProcessTemporary temporary;
   ContentStore content;
@@ -175,7 +179,7 @@ struct CacheDir::State {
   ChosenSnapshotter snapshots;
 };
 
-CacheDir::CacheDir(const fs::path& root) : state_(std::make_unique<State>(root)) {}
+CacheDir::CacheDir(const fs::path& root, CacheUse use) : state_(std::make_unique<State>(root, use)) {}
 CacheDir::~CacheDir() = default;
 
 bool CacheDir::try_lock_exclusively() {

@@ -19,11 +19,16 @@ namespace cache {
 /// Call before a user namespace is entered.
 std::filesystem::path default_root();
 
+enum class CacheUse {
+  any,
+  on_full_disk,  ///< gives the reserve (reserve.h) up meanwhile, so that it can be opened, and things deleted
+};
+
 /// The opened cache root: makes the directory, checks its version, holds `lock` shared while it lives, sweeps leftovers
 /// of dead processes in tmp/, and hands out the stores. Throws util::Error.
 class CacheDir {
  public:
-  explicit CacheDir(const std::filesystem::path& root);
+  explicit CacheDir(const std::filesystem::path& root, CacheUse use = CacheUse::any);
   ~CacheDir();
   /// True if no other process uses the root: until `lock_shared` none can. The process itself must not be using layers.
   bool try_lock_exclusively();

@@ -1,5 +1,6 @@
 #include "cache/record_store_usage.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cache/record_store_sql.h"
@@ -8,6 +9,28 @@
 #include "util/text.h"
 
 namespace cache {
+namespace {
+
+/// Rows of one transaction: the log of the database, which has a page for each that a row is on, must fit into the reserve.
+constexpr std::size_t kPiece = 128;
+
+template <typename T, typename F>
+void in_pieces(sql::Connection& connection, const std::vector<T>& rows, const F& remove) {
+  for (std::size_t start = 0; start < rows.size(); start += kPiece) {
+    sql::Transaction transaction(connection);
+    for (std::size_t i = start; i < std::min(start + kPiece, rows.size()); ++i) remove(rows[i]);
+    transaction.commit();
+  }
+}
+
+std::vector<std::int64_t> unused_summaries(sql::Connection& connection) {
+  sql::Query query = connection.query("SELECT id FROM summaries WHERE id NOT IN (SELECT summary FROM records)");
+  std::vector<std::int64_t> ids;
+  while (query.step()) ids.push_back(query.number(0));
+  return ids;
+}
+
+}  // namespace
 
 struct UsageRows::State {
   explicit State(const std::filesystem::path& file) : connection(file) {}
@@ -67,22 +90,23 @@ std::vector<FactUse> UsageRows::facts() {
 }
 
 void UsageRows::remove(const RemovedRows& rows) {
-  if (rows.layers.empty() && rows.records.empty() && rows.facts.empty()) return;
   sql::Connection& connection = state_->connection;
-  sql::Transaction transaction(connection);
-  for (const std::string& key : rows.records) {
+  connection.execute("PRAGMA wal_autocheckpoint = 128");  // pages; the log starts anew then
+  in_pieces(connection, rows.facts, [&](const std::string& key) {
+    connection.query("DELETE FROM facts WHERE key = ?").bind(key).run();
+  });
+  in_pieces(connection, rows.records, [&](const std::string& key) {
     connection.query("DELETE FROM records WHERE key = ?").bind(key).run();
-  }
-  for (const LayerId& id : rows.layers) {
+  });
+  in_pieces(connection, rows.layers, [&](const LayerId& id) {
     const std::string text = id.to_string();
     connection.query("DELETE FROM layers WHERE id = ?").bind(text).run();
     connection.query("DELETE FROM blobs WHERE layer = ?").bind(text).run();
-  }
-  for (const std::string& key : rows.facts) connection.query("DELETE FROM facts WHERE key = ?").bind(key).run();
-  if (!rows.records.empty()) {
-    connection.execute("DELETE FROM summaries WHERE id NOT IN (SELECT summary FROM records)");
-  }
-  transaction.commit();
+  });
+  if (rows.records.empty()) return;
+  in_pieces(connection, unused_summaries(connection), [&](std::int64_t id) {
+    connection.query("DELETE FROM summaries WHERE id = ?").bind(id).run();
+  });
 }
 
 }  // namespace cache

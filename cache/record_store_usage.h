@@ -44,7 +44,7 @@ struct FactUse {
   std::int64_t saved = 0;
 };
 
-/// Rows that go together, in one transaction.
+/// Rows that go together: facts, then records, then layers, so that none is left that names what went before it.
 struct RemovedRows {
   std::vector<LayerId> layers;  ///< with the rows of their packed forms
   std::vector<std::string> records;

@@ -33,6 +33,7 @@ with_room() {
     failed=1
     check_equal "exit status with $1 KiB" 1 $status
     grep -qiE "no space left on device|disk is full" "$WORK/log" || { cat "$WORK/log"; fail "with $1 KiB it does not say that the disk is full"; }
+    grep -q "^hint: .*builder prune" "$WORK/log" || { cat "$WORK/log"; fail "with $1 KiB it does not say what to do"; }
     check_equal "what was there, with $1 KiB" before "$(cat "$small/out.tar")"
   fi
   check_equal "files with $1 KiB" "filler out.tar${3:+ $3}" "$(ls "$small" | tr '\n' ' ' | sed 's/ $//')"
@@ -56,3 +57,39 @@ for room in 0 100 3000; do
   with_room $room "$BUILDER_ROOT"
   check_equal "failed with $room KiB" 1 $failed
 done
+
+# Where nothing is free, what takes the room can be seen and deleted.
+mount -o remount,size=150m "$small"
+export BUILDER_ROOT=$small/store
+reserve=$BUILDER_ROOT/reserve
+free_kib() { df --output=avail -k "$small" | tail -n 1 | tr -d ' '; }
+for how in "prune -a -f" "system prune -a -f"; do
+  rm -rf "$small"/*
+  build -t me/wow . || fail "build before $how"
+  check_equal "size of the reserve" 4194304 "$(stat -c %s "$reserve")"
+  ! cat /dev/zero > "$small/filler" 2>/dev/null || fail "the disk has no end"
+  check_equal "free before $how" 0 "$(free_kib)"
+  ! build --no-cache -t me/wow . > /dev/null || fail "a build fits onto a full disk"
+  "$BUILDER" du > "$WORK/out" || fail "du on a full disk"
+  check_contains "$WORK/out" Total:
+  [ -s "$reserve" ] || fail "du used up the reserve"
+  "$BUILDER" rmi me/wow > "$WORK/out" || fail "rmi on a full disk"
+  [ -s "$reserve" ] || fail "rmi used up the reserve"
+  # shellcheck disable=SC2086
+  "$BUILDER" $how > "$WORK/out" || fail "$how on a full disk"
+  [ "$(free_kib)" -gt 2000 ] || fail "$how freed nothing"
+  check_equal "size of the reserve after $how" 4194304 "$(stat -c %s "$reserve")"
+  rm "$small/filler"
+  build -o type=tar,dest="$small/out.tar" . || fail "build after $how"
+  check_equal "content after $how" "$clean" "$(content "$small/out.tar")"
+done
+
+# A build that fails for it tidies up if that is due, and then there is room.
+rm -rf "$small"/*
+mkdir "$WORK/old"; head -c 30000000 /dev/urandom > "$WORK/old/file"
+printf 'FROM busybox\nCOPY file /\nRUN cp /file /copy' | build -o type=cacheonly -f - "$WORK/old"
+! cat /dev/zero > "$small/filler" 2>/dev/null || fail "the disk has no end"
+touch -d "2 hours ago" "$BUILDER_ROOT/gc"
+! BUILDER_GC=reserved-space=0 build --no-cache -o type=cacheonly . > /dev/null || fail "a build fits onto a full disk"
+check_contains "$WORK/log" "of what was used least was deleted"
+build --no-cache -o type=cacheonly . || fail "build after the automatic collection"

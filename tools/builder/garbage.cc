@@ -41,7 +41,7 @@ void collect_garbage_after_build(const BuildOptions& options, const std::filesys
     const auto limits = cache::parse_gc_limits(setting(), disk.capacity);
     const std::int64_t now = util::now_nanoseconds();
     if (!limits || !cache::gc_is_due(cache_root, *limits, now)) return;
-    cache::CacheDir cache(cache_root);
+    cache::CacheDir cache(cache_root, cache::CacheUse::on_full_disk);
     const auto deleted = cache::collect_garbage(cache, *limits, now);
     const bool is_read_by_programs = options.quiet || options.progress == "rawjson" || options.progress == "none";
     if (deleted && !deleted->empty() && !is_read_by_programs) say(*deleted);

@@ -29,7 +29,7 @@ int du(const DuOptions& options) {
   const UsageFilter filter = parse_usage_filters(options.filters, now);
   const std::filesystem::path root = cache::default_root();
   executor::enter_user_namespace_if_needed();
-  cache::CacheDir cache(root);
+  cache::CacheDir cache(root, cache::CacheUse::on_full_disk);
   std::vector<cache::UsageEntry> entries = cache::usage(cache).entries;
   if (filter) std::erase_if(entries, [&](const cache::UsageEntry& entry) { return !filter(entry); });
   if (!options.format.empty() && options.format != "table") {
@@ -46,7 +46,7 @@ int system_df(bool verbose, const std::string& format) {
   const std::int64_t now = util::now_nanoseconds();
   const std::filesystem::path root = cache::default_root();
   executor::enter_user_namespace_if_needed();
-  cache::CacheDir cache(root);
+  cache::CacheDir cache(root, cache::CacheUse::on_full_disk);
   const cache::UsageReport report = cache::usage(cache);
   const ImageView view(cache);
   if (verbose && (format.empty() || format == "table")) {

@@ -66,7 +66,7 @@ int prune(const PruneOptions& options) {
   const std::filesystem::path root = cache::default_root();
   executor::enter_user_namespace_if_needed();
   return run_interruptible("prune", [&](std::stop_token stop) {
-    cache::CacheDir cache(root);
+    cache::CacheDir cache(root, cache::CacheUse::on_full_disk);
     const std::vector<cache::UsageEntry> gone = cache::prune(cache, policy, say_waiting, stop);
     if (options.verbose) {
       std::cout << usage_paragraphs(gone, now);
@@ -84,7 +84,7 @@ int image_prune(const ImagePruneOptions& options, bool force) {
   if (!force && !confirmed(what, kAskBelow)) return 0;
   const std::filesystem::path root = cache::default_root();
   executor::enter_user_namespace_if_needed();
-  cache::CacheDir cache(root);
+  cache::CacheDir cache(root, cache::CacheUse::on_full_disk);
   const std::vector<RemovedImage> removed = prune_images(cache, filter);
   std::uint64_t bytes = 0;
   for (const RemovedImage& image : removed) bytes += image.bytes;
@@ -113,7 +113,7 @@ int system_prune(const ImagePruneOptions& options, bool force) {
   const std::filesystem::path root = cache::default_root();
   executor::enter_user_namespace_if_needed();
   return run_interruptible("prune", [&](std::stop_token stop) {
-    cache::CacheDir cache(root);
+    cache::CacheDir cache(root, cache::CacheUse::on_full_disk);
     const std::vector<RemovedImage> removed = prune_images(cache, filter);
     const std::vector<cache::UsageEntry> gone = cache::prune(cache, policy, say_waiting, stop);
     std::cout << removed_images_text(removed);

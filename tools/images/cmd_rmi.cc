@@ -46,7 +46,7 @@ void remove_one(cache::CacheDir& cache, const std::string& argument, bool force,
 int remove_all(const Arguments& arguments, bool force) {
   const std::filesystem::path root = cache::default_root();
   executor::enter_user_namespace_if_needed();
-  cache::CacheDir cache(root);
+  cache::CacheDir cache(root, cache::CacheUse::on_full_disk);
   Done done;
   int status = 0;
   for (const std::string& argument : arguments) {
