@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdlib>
 #include <mutex>
+#include <optional>
 #include <string_view>
 
 #include "cache/copy_snapshotter.h"
@@ -49,18 +50,18 @@ void refuse_foreign(const fs::path& root) {
   }
 }
 
+std::optional<std::string> version_of(const fs::path& root) {
+  const fs::path file = root / "version";
+  if (!fs::exists(file)) return std::nullopt;
+  return std::string(util::trim(util::read_file(file, 4096)));
+}
+
 void check_version(const fs::path& root) {
-  fs::path file = root / "version";
-  if (!fs::exists(file)) {
-    refuse_foreign(root);
-    util::write_file_atomically(file, std::string(kVersion) + "\n");
-    make_reserve(root);
-    return;
-  }
-  std::string text = util::read_file(file, 4096);
-  if (util::trim(text) == kVersion) return;
+  const std::optional<std::string> version = version_of(root);
+  if (version == kVersion) return;
+  if (!version) return util::write_file_atomically(root / "version", std::string(kVersion) + "\n");
   throw util::Error(fmt::format("use `{}` as cache: it has format `{}`, this builder knows format `{}`", root.native(),
-                                util::trim(text), kVersion),
+                                *version, kVersion),
                     "name another directory in BUILDER_ROOT, or delete this one");
 }
 
@@ -126,6 +127,7 @@ class ChosenSnapshotter final : public Snapshotter {
 fs::path open_root(const fs::path& root) {
   try {
     util::make_directories(root);
+    if (!fs::exists(root / "version")) refuse_foreign(root);
     return fs::canonical(root);
   } catch (util::Error& error) {
     error.add_context(fmt::format("use `{}` as cache", root.native()));
@@ -148,9 +150,9 @@ fs::path default_root() {
 struct CacheDir::State {
   State(const fs::path& path, CacheUse use)
       : root(open_root(path)),
-        released(use == CacheUse::on_full_disk ? std::make_unique<ReleasedReserve>(root) : nullptr),
         lock(util::FileLock::acquire(root / "lock", util::LockMode::shared)),
-        temporary(prepare(root)),
+        released(release(root, use)),
+        temporary(prepare(root, use)),
         content(root / "oci", temporary.path()),
         records(root / "cache.db"),
         layers(root, content, records, temporary.path()),
@@ -159,16 +161,22 @@ struct CacheDir::State {
         mounts(root / "mounts"),
         snapshots(layers, root, temporary.path()) {}
 
-  static fs::path prepare(const fs::path& root) {
+  /// Not in a directory that will be refused.
+  static std::unique_ptr<ReleasedReserve> release(const fs::path& root, CacheUse use) {
+    if (use != CacheUse::on_full_disk || version_of(root) != kVersion) return nullptr;
+    return std::make_unique<ReleasedReserve>(root);
+  }
+  static fs::path prepare(const fs::path& root, CacheUse use) {
     check_version(root);
     make_directories(root);
     make_layout(root / "oci");
+    if (use == CacheUse::any) make_reserve(root);
     return root / "tmp";
   }
 
   fs::path root;
-  std::unique_ptr<ReleasedReserve> released;
   util::FileLock lock;
+  std::unique_ptr<ReleasedReserve> released;  ///< taken back before the lock is released: who waits for it may need it next
   ProcessTemporary temporary;
   ContentStore content;
   RecordStore records;
@@ -183,14 +191,20 @@ CacheDir::CacheDir(const fs::path& root, CacheUse use) : state_(std::make_unique
 CacheDir::~CacheDir() = default;
 
 bool CacheDir::try_lock_exclusively() {
-  if (state_->lock.try_convert(util::LockMode::exclusive)) return true;
-  lock_shared();
-  return false;
+  if (!state_->lock.try_convert(util::LockMode::exclusive)) {
+    lock_shared();
+    return false;
+  }
+  if (state_->released) state_->released->give_up();
+  return true;
 }
 void CacheDir::lock_exclusively(std::stop_token stop, const std::function<void()>& waiting) {
-  if (state_->lock.try_convert(util::LockMode::exclusive)) return;
-  waiting();
-  state_->lock.convert(util::LockMode::exclusive, std::move(stop));
+  if (!state_->lock.try_convert(util::LockMode::exclusive)) {
+    if (state_->released) state_->released->take();  // else those that are waited for would use it up
+    waiting();
+    state_->lock.convert(util::LockMode::exclusive, std::move(stop));
+  }
+  if (state_->released) state_->released->give_up();  // another that ended meanwhile has set it aside
 }
 void CacheDir::lock_shared() {
   state_->lock.convert(util::LockMode::shared);

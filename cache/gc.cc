@@ -110,7 +110,7 @@ std::vector<PrunePolicy> gc_policies(const GcLimits& limits, std::int64_t now) {
 bool gc_is_due(const fs::path& root, const GcLimits& limits, std::int64_t now) {
   struct stat status = {};
   if (::stat(stamp_of(root).c_str(), &status) != 0) {
-    if (errno == ENOENT) util::write_file_atomically(stamp_of(root), "");
+    if (errno == ENOENT && fs::exists(root / "version")) util::write_file_atomically(stamp_of(root), "");
     return false;
   }
   const std::int64_t last = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;

@@ -174,12 +174,14 @@ void share_again(CacheDir& cache) noexcept {
 
 void remove_entries(CacheDir& cache, const UsageReport& report, const std::vector<UsageEntry>& entries,
                     Rubbish& rubbish) {
-  UsageRows(cache.root() / "cache.db").remove(rows_of(report, entries));
+  UsageRows rows(cache.root() / "cache.db");
+  rows.remove(rows_of(report, entries));
   for (const UsageEntry& entry : entries) {
     for (const util::Digest& blob : entry.blobs) cache.content().remove(blob);
     for (const fs::path& path : entry.paths) rubbish.take(path);
   }
   remove_stale_locks(cache.root());
+  rows.remove_unused_summaries();
 }
 
 }  // namespace

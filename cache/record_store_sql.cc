@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "util/log.h"
+#include "util/scope_exit.h"
 
 namespace cache::sql {
 namespace {
@@ -21,7 +22,7 @@ constexpr int kBusyMilliseconds = 30000;
   }
   const int cause = database != nullptr ? sqlite3_system_errno(database) : 0;
   if (primary == SQLITE_FULL) throw util::SystemError(fmt::format("{} the cache database", what), ENOSPC);
-  if (primary == SQLITE_IOERR && cause != 0) throw util::SystemError(message, cause);
+  if ((primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) && cause != 0) throw util::SystemError(message, cause);
   util::Error error(message);
   if (primary == SQLITE_BUSY) {
     error.set_hint("another builder process has held it for 30 seconds");
@@ -94,9 +95,8 @@ Connection::Connection(const std::filesystem::path& file) {
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   int code = sqlite3_open_v2(file.c_str(), &database_, flags, nullptr);
   if (code != SQLITE_OK) {
-    std::string cause = database_ != nullptr ? sqlite3_errmsg(database_) : sqlite3_errstr(code);
-    sqlite3_close(database_);
-    throw util::Error(fmt::format("open the cache database `{}`: {}", file.native(), cause));
+    const util::ScopeExit close([&] { sqlite3_close(database_); });
+    util::with_context(fmt::format("`{}`", file.native()), [&] { throw_sql(database_, "open", code); });
   }
   sqlite3_busy_timeout(database_, kBusyMilliseconds);
 }

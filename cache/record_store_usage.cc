@@ -33,7 +33,10 @@ std::vector<std::int64_t> unused_summaries(sql::Connection& connection) {
 }  // namespace
 
 struct UsageRows::State {
-  explicit State(const std::filesystem::path& file) : connection(file) {}
+  explicit State(const std::filesystem::path& file) : connection(file) {
+    connection.execute("PRAGMA wal_autocheckpoint = 128");  // pages; the log starts anew then
+    connection.execute("PRAGMA secure_delete = OFF");       // else pages that become free are written to it, as zeros
+  }
   sql::Connection connection;
 };
 
@@ -91,7 +94,6 @@ std::vector<FactUse> UsageRows::facts() {
 
 void UsageRows::remove(const RemovedRows& rows) {
   sql::Connection& connection = state_->connection;
-  connection.execute("PRAGMA wal_autocheckpoint = 128");  // pages; the log starts anew then
   in_pieces(connection, rows.facts, [&](const std::string& key) {
     connection.query("DELETE FROM facts WHERE key = ?").bind(key).run();
   });
@@ -103,7 +105,10 @@ void UsageRows::remove(const RemovedRows& rows) {
     connection.query("DELETE FROM layers WHERE id = ?").bind(text).run();
     connection.query("DELETE FROM blobs WHERE layer = ?").bind(text).run();
   });
-  if (rows.records.empty()) return;
+}
+
+void UsageRows::remove_unused_summaries() {
+  sql::Connection& connection = state_->connection;
   in_pieces(connection, unused_summaries(connection), [&](std::int64_t id) {
     connection.query("DELETE FROM summaries WHERE id = ?").bind(id).run();
   });

@@ -64,6 +64,8 @@ class UsageRows {
   std::vector<FactUse> facts();
   /// Deletes rows, and the summaries of steps that no record has any more.
   void remove(const RemovedRows& rows);
+  /// What no record has any more.
+  void remove_unused_summaries();
 
  private:
   struct State;

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <utility>
+#include <exception>
 
 #include "util/error.h"
 #include "util/fd.h"
@@ -18,11 +18,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path file_of(const fs::path& root) { return root / "reserve"; }
+/// The database needs two, temporaries one each.
+constexpr int kInodes = 12;
+constexpr std::uint64_t kSmallest = kReserveSize / 16;
 
-bool is_there(const fs::path& file) {
+fs::path directory_of(const fs::path& root) { return root / "reserve"; }
+fs::path blocks_of(const fs::path& root) { return directory_of(root) / "blocks"; }
+fs::path inode_of(const fs::path& root, int number) { return directory_of(root) / fmt::format("inode-{}", number); }
+
+/// A copy of a cache may have a hole instead.
+bool is_whole(const fs::path& root) {
   struct stat status = {};
-  return ::stat(file.c_str(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) >= kReserveSize;
+  return ::stat(blocks_of(root).c_str(), &status) == 0 &&
+         static_cast<std::uint64_t>(status.st_blocks) * 512 >= kReserveSize;
 }
 
 bool has_room(const fs::path& root) {
@@ -30,13 +38,25 @@ bool has_room(const fs::path& root) {
   return ::statvfs(root.c_str(), &status) == 0 && std::uint64_t{status.f_bavail} * status.f_frsize >= 16 * kReserveSize;
 }
 
-void set_aside(const fs::path& file) noexcept {
+/// All of it, or else the largest part that can be had.
+void allocate(int fd, const fs::path& file) {
+  for (std::uint64_t size = kReserveSize;;) {
+    if (::fallocate(fd, 0, 0, static_cast<off_t>(size)) == 0) return;
+    if (errno == EINTR) continue;
+    if (errno != ENOSPC || size <= kSmallest) util::throw_errno(fmt::format("set room aside in `{}`", file.native()));
+    size /= 2;
+  }
+}
+
+void set_aside(const fs::path& root) noexcept {
   try {
-    const util::Fd fd = util::open_file(file, O_WRONLY | O_CREAT, 0600);
-    if (::fallocate(fd.get(), 0, 0, static_cast<off_t>(kReserveSize)) == 0) return;
-    const int code = errno;
-    ::unlink(file.c_str());
-    throw util::SystemError(fmt::format("set room aside in `{}`", file.native()), code);
+    constexpr int kFlags = O_WRONLY | O_CREAT | O_NOFOLLOW;
+    if (::mkdir(directory_of(root).c_str(), 0700) != 0 && errno != EEXIST) {
+      util::throw_errno(fmt::format("create `{}`", directory_of(root).native()));
+    }
+    const util::Fd blocks = util::open_file(blocks_of(root), kFlags, 0600);
+    for (int i = 0; i < kInodes; ++i) (void)util::open_file(inode_of(root, i), kFlags, 0600);
+    allocate(blocks.get(), blocks_of(root));
   } catch (const std::exception& error) {
     util::log_debug(error.what());
   }
@@ -45,16 +65,21 @@ void set_aside(const fs::path& file) noexcept {
 }  // namespace
 
 void make_reserve(const fs::path& root) noexcept {
-  if (const fs::path file = file_of(root); !is_there(file) && has_room(root)) set_aside(file);
+  if (!is_whole(root) && has_room(root)) set_aside(root);
 }
 
-ReleasedReserve::ReleasedReserve(fs::path root) noexcept
-    : root_(std::move(root)), was_there_(::unlink(file_of(root_).c_str()) == 0) {}
+ReleasedReserve::ReleasedReserve(const fs::path& root) noexcept : root_(root) { give_up(); }
 
-ReleasedReserve::~ReleasedReserve() {
-  // What was set aside before is so again, although little may be free: else `du` would use up what `prune` needs.
-  if (was_there_) set_aside(file_of(root_));
-  make_reserve(root_);
+ReleasedReserve::~ReleasedReserve() { take(); }
+
+void ReleasedReserve::take() noexcept {
+  // The directory stays while it is given up, so that it is set aside again after a command that was killed, too.
+  if (::access(directory_of(root_).c_str(), F_OK) == 0 || has_room(root_)) set_aside(root_);
+}
+
+void ReleasedReserve::give_up() noexcept {
+  for (int i = 0; i < kInodes; ++i) ::unlink(inode_of(root_, i).c_str());
+  const util::Fd blocks(::open(blocks_of(root_).c_str(), O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC));
 }
 
 }  // namespace cache

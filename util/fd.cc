@@ -36,7 +36,7 @@ size_t fill(std::span<std::byte> buffer, const F& read_from) {
 std::string name_of(int fd) {
   std::error_code unreadable;
   const auto path = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", fd), unreadable);
-  if (!path.is_absolute()) return {};
+  if (!path.is_absolute() || path.native().starts_with("/memfd:")) return {};
   if (path.native().ends_with(" (deleted)")) return fmt::format(" a temporary file in `{}`", path.parent_path().native());
   return fmt::format(" `{}`", path.native());
 }

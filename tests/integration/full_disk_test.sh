@@ -61,7 +61,7 @@ done
 # Where nothing is free, what takes the room can be seen and deleted.
 mount -o remount,size=150m "$small"
 export BUILDER_ROOT=$small/store
-reserve=$BUILDER_ROOT/reserve
+reserve=$BUILDER_ROOT/reserve/blocks
 free_kib() { df --output=avail -k "$small" | tail -n 1 | tr -d ' '; }
 for how in "prune -a -f" "system prune -a -f"; do
   rm -rf "$small"/*
@@ -93,3 +93,15 @@ touch -d "2 hours ago" "$BUILDER_ROOT/gc"
 ! BUILDER_GC=reserved-space=0 build --no-cache -o type=cacheonly . > /dev/null || fail "a build fits onto a full disk"
 check_contains "$WORK/log" "of what was used least was deleted"
 build --no-cache -o type=cacheonly . || fail "build after the automatic collection"
+
+# The same where room is left but no inodes.
+rm -rf "$small"/*
+mkdir many; for i in $(seq 3000); do echo "$i" > "many/$i"; done
+printf 'FROM busybox\nCOPY many /many\nRUN cp -r /many /again' | build -t me/wow -f - .
+mount -o remount,nr_inodes="$(df --output=iused "$small" | tail -n 1 | tr -d ' ')" "$small"
+! touch "$small/one" 2>/dev/null || fail "inodes are left"
+! build --no-cache -t me/wow . > /dev/null || fail "a build fits without inodes"
+"$BUILDER" du > "$WORK/out" || fail "du without inodes"
+"$BUILDER" rmi me/wow > "$WORK/out" || fail "rmi without inodes"
+"$BUILDER" prune -a -f > "$WORK/out" || fail "prune without inodes"
+build -o type=cacheonly . || fail "build after prune without inodes"

@@ -10,6 +10,7 @@
 #include "cache/prune.h"
 #include "executor/user_namespace.h"
 #include "tools/builder/usage_error.h"
+#include "tools/images/deleting.h"
 #include "tools/images/prune_images.h"
 #include "tools/images/usage_filter.h"
 #include "tools/images/usage_print.h"
@@ -143,7 +144,7 @@ Command prune_command() {
     app.add_option("--max-used-space", options->max_used, "Only until the cache takes no more than SIZE")->type_name("SIZE");
     app.add_option("--min-free-space", options->min_free, "Only until SIZE is free on the disk")->type_name("SIZE");
     app.add_option("--builder")->group("");
-    return [options](const Arguments&) { return prune(*options); };
+    return [options](const Arguments&) { return deleting([&] { return prune(*options); }); };
   };
   return {{"prune", "buildx prune", "builder prune"}, "Delete build cache", "[OPTIONS]", {0, 0}, define};
 }
@@ -158,7 +159,7 @@ Command image_pruning(const char* name, const char* summary, int (*run)(const Im
     add_list(app, "--filter", options->filters, "until=24h (made before), label=KEY[=VALUE], label!=KEY[=VALUE]", "FILTER");
     app.add_flag("-f,--force", *force, "Do not ask");
     app.add_flag("--volumes")->group("");
-    return [options, force, run](const Arguments&) { return run(*options, *force); };
+    return [options, force, run](const Arguments&) { return deleting([&] { return run(*options, *force); }); };
   };
   return {{name}, summary, "[OPTIONS]", {0, 0}, define};
 }

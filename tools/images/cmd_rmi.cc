@@ -11,6 +11,7 @@
 #include "cache/cache_dir.h"
 #include "executor/user_namespace.h"
 #include "tools/builder/render_error.h"
+#include "tools/images/deleting.h"
 #include "tools/images/remove_images.h"
 
 namespace builder {
@@ -53,7 +54,7 @@ int remove_all(const Arguments& arguments, bool force) {
     bool missing = false;
     const bool removed = attempt([&] {
       try {
-        remove_one(cache, argument, force, done);
+        deleting([&] { remove_one(cache, argument, force, done); });
       } catch (const ImageNotFound&) {
         missing = true;
         if (!done.has(argument)) throw;
@@ -71,7 +72,7 @@ Command rmi_command() {
     const auto force = std::make_shared<bool>(false);
     app.add_flag("-f,--force", *force, "Also an id with names in several repositories; what is not there is no failure");
     app.add_flag("--no-prune")->group("");
-    return [force](const Arguments& arguments) { return remove_all(arguments, *force); };
+    return [force](const Arguments& arguments) { return deleting([&] { return remove_all(arguments, *force); }); };
   };
   return {{"rmi", "image rm", "image remove"}, "Remove names of images, and images without names", "[OPTIONS] IMAGE [IMAGE...]", {1}, define};
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cache/named_lock.h"
+#include "cache/reserve.h"
 #include "oci/image.h"
 #include "tests/unit/cache/fixture.h"
 #include "util/file_lock.h"
@@ -104,6 +105,35 @@ TEST_CASE("prune deletes what nobody needs: layers in every form, records, lefto
   CHECK(count_files(root / "snapshots") == 0);
   CHECK(count_files(root / "listings") == 0);
   CHECK(count_files(root / "locks") == 0);
+}
+
+TEST_CASE("the log of the database stays within the reserve, however much is deleted") {
+  const test::TestDir directory;
+  const fs::path root = directory / "root";
+  constexpr int kRecords = 300;
+  {
+    cache::CacheDir cache(root);
+    test::LayerFiles files;
+    files.file("a", "content");
+    cache::CommitOptions options;
+    options.pack = cache::PackOptions{};
+    cache::Result result;
+    result.layers = {cache.layers().commit(files.entries, files.opener(), options)};
+    for (int i = 0; i < kRecords; ++i) {
+      cache::KeySummary summary;
+      summary.name = "COPY " + std::to_string(i);
+      summary.parts.emplace_back("files", std::string(60000, 'x'));
+      cache.results().save({util::sha256_of(summary.name)}, result, summary);
+    }
+  }
+  cache::CacheDir cache(root);
+  const fs::path log = root / "cache.db-wal";
+  CHECK(cache.results().find(util::sha256_of("COPY 7")).has_value());
+  cache::prune(cache, {}, [] { FAIL("nobody else is there"); }, {});
+  CHECK_FALSE(cache.results().find(util::sha256_of("COPY 7")).has_value());
+  CHECK(fs::file_size(log) > 0);
+  CHECK(fs::file_size(log) < cache::kReserveSize / 2);
+  CHECK(cache::usage(cache).records.empty());
 }
 
 TEST_CASE("what an image needs is never deleted, not even by --all") {
