@@ -23,7 +23,7 @@ namespace source {
 class SeenDirectories {
  public:
   /// Bytes; a directory of more than a quarter of it stays.
-  static constexpr std::size_t kInMemory = std::size_t{6} << 20;
+  static constexpr std::size_t kInMemory = std::size_t{10} << 20;
 
   /// `spill_directory`: where that file is made; empty: all stays in memory.
   explicit SeenDirectories(std::filesystem::path spill_directory, std::size_t in_memory = kInMemory)
