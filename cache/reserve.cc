@@ -24,6 +24,8 @@ constexpr std::uint64_t kSmallest = kReserveSize / 16;
 
 fs::path directory_of(const fs::path& root) { return root / "reserve"; }
 fs::path blocks_of(const fs::path& root) { return directory_of(root) / "blocks"; }
+/// Is there where nothing can be set aside: not every build tries again.
+fs::path unsupported_mark(const fs::path& root) { return directory_of(root) / "unsupported"; }
 fs::path inode_of(const fs::path& root, int number) { return directory_of(root) / fmt::format("inode-{}", number); }
 
 /// A copy of a cache may have a hole instead.
@@ -38,17 +40,22 @@ bool has_room(const fs::path& root) {
   return ::statvfs(root.c_str(), &status) == 0 && std::uint64_t{status.f_bavail} * status.f_frsize >= 16 * kReserveSize;
 }
 
-/// All of it, or else the largest part that can be had.
-void allocate(int fd, const fs::path& file) {
+/// All of it, or else the largest part that can be had; false: the file system knows no such thing.
+bool allocate(int fd, const fs::path& file) {
   for (std::uint64_t size = kReserveSize;;) {
-    if (::fallocate(fd, 0, 0, static_cast<off_t>(size)) == 0) return;
+    if (::fallocate(fd, 0, 0, static_cast<off_t>(size)) == 0) {
+      struct stat status = {};
+      return ::fstat(fd, &status) == 0 && status.st_blocks > 0;
+    }
     if (errno == EINTR) continue;
+    if (errno == EOPNOTSUPP) return false;
     if (errno != ENOSPC || size <= kSmallest) util::throw_errno(fmt::format("set room aside in `{}`", file.native()));
     size /= 2;
   }
 }
 
 void set_aside(const fs::path& root) noexcept {
+  if (::access(unsupported_mark(root).c_str(), F_OK) == 0) return;
   try {
     constexpr int kFlags = O_WRONLY | O_CREAT | O_NOFOLLOW;
     if (::mkdir(directory_of(root).c_str(), 0700) != 0 && errno != EEXIST) {
@@ -56,7 +63,7 @@ void set_aside(const fs::path& root) noexcept {
     }
     const util::Fd blocks = util::open_file(blocks_of(root), kFlags, 0600);
     for (int i = 0; i < kInodes; ++i) (void)util::open_file(inode_of(root, i), kFlags, 0600);
-    allocate(blocks.get(), blocks_of(root));
+    if (!allocate(blocks.get(), blocks_of(root))) (void)util::open_file(unsupported_mark(root), kFlags, 0600);
   } catch (const std::exception& error) {
     util::log_debug(error.what());
   }
