@@ -127,7 +127,6 @@ class ChosenSnapshotter final : public Snapshotter {
 fs::path open_root(const fs::path& root) {
   try {
     util::make_directories(root);
-    if (!fs::exists(root / "version")) refuse_foreign(root);
     return fs::canonical(root);
   } catch (util::Error& error) {
     error.add_context(fmt::format("use `{}` as cache", root.native()));
@@ -149,7 +148,7 @@ fs::path default_root() {
 
 struct CacheDir::State {
   State(const fs::path& path, CacheUse use)
-      : root(open_root(path)),
+      : root(checked_root(path)),
         lock(util::FileLock::acquire(root / "lock", util::LockMode::shared)),
         released(release(root, use)),
         temporary(prepare(root, use)),
@@ -161,6 +160,12 @@ struct CacheDir::State {
         mounts(root / "mounts"),
         snapshots(layers, root, temporary.path()) {}
 
+  /// Before anything is made in it.
+  static fs::path checked_root(const fs::path& path) {
+    fs::path root = open_root(path);
+    if (!fs::exists(root / "version")) refuse_foreign(root);
+    return root;
+  }
   /// Not in a directory that will be refused.
   static std::unique_ptr<ReleasedReserve> release(const fs::path& root, CacheUse use) {
     if (use != CacheUse::on_full_disk || version_of(root) != kVersion) return nullptr;

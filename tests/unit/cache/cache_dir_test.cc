@@ -30,8 +30,10 @@ TEST_CASE("opening a cache makes its layout, and opening it again changes nothin
 TEST_CASE("a directory with other things in it is not taken for a cache") {
   test::TestDir directory;
   directory.write("home/important", "x");
-  CHECK_THROWS_AS(cache::CacheDir(directory / "home"), util::Error);
-  CHECK_FALSE(std::filesystem::exists(directory / "home/cache.db"));
+  const std::string home = std::filesystem::canonical(directory / "home").native();
+  CHECK_THROWS_WITH_AS(cache::CacheDir(directory / "home"),
+                       ("use `" + home + "` as cache: it is no cache of builder, and not empty").c_str(), util::Error);
+  CHECK_FALSE(std::filesystem::exists(directory / "home/lock"));
 }
 
 TEST_CASE("a cache of a newer format is refused") {
